@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/lib/**/*.test.ts', 'test/e2e/**/*.test.ts'],
+    // A process each: descriptors, signals and environment variables belong to a process, not to a thread.
+    pool: 'forks',
+    // The end-to-end tests load two cores by themselves; side by side they would measure each other.
+    maxWorkers: 1,
+    // Generous on purpose: a test ends by an event, this only ends one that hangs.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
