@@ -1,0 +1,103 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { HandoffError } from './handoff-error.ts';
+
+/**
+ * The addon as it is: every call returns its value, or an errno as a negative number, and never throws.
+ *
+ * It trusts its arguments; the other files of this folder check them and make the errors.
+ */
+export interface NativeAddon {
+  dup(fd: number, minimum: number): number;
+  duplicateTo(fd: number, target: number): number;
+  getCloseOnExec(fd: number): number;
+  setCloseOnExec(fd: number, on: boolean): number;
+  getNonBlocking(fd: number): number;
+  setNonBlocking(fd: number, on: boolean): number;
+  close(fd: number): number;
+  pipe(): [read: number, write: number] | number;
+  socketPair(): [number, number] | number;
+  bindTcp(address: string, port: number, ipv6Only: boolean, reuseAddress: boolean, reusePort: boolean): number;
+  bindUdp(address: string, port: number, ipv6Only: boolean, reuseAddress: boolean, reusePort: boolean): number;
+  /** `mode` -1: what the umask leaves. */
+  bindUnix(path: string, datagram: boolean, mode: number): number;
+  connectUnix(path: string): number;
+  listen(fd: number, backlog: number): number;
+  accept(fd: number): number;
+  sendMessage(fd: number, data: Uint8Array, fds: Int32Array, count: number): number;
+  /** Fills `data` and `received`: its first element is the count (or why there are none), the descriptors follow. */
+  receiveMessage(fd: number, data: Uint8Array, length: number, received: Int32Array, maximum: number): number;
+  sendDatagram(path: string, data: Uint8Array, fds: Int32Array, count: number): number;
+  peerCredentials(fd: number): { pid: number; uid: number; gid: number } | number;
+  describe(fd: number): NativeDescription | number;
+  lock(fd: number): number;
+  unlock(fd: number): number;
+  /** `env`: `NAME=value` each. */
+  exec(file: string, args: readonly string[], env: readonly string[]): number;
+}
+
+interface NativeAddress {
+  address?: string;
+  port?: number;
+  path?: string;
+}
+
+export interface NativeDescription extends NativeAddress {
+  fd: number;
+  kind: 'socket' | 'pipe' | 'file' | 'directory' | 'character-device' | 'block-device' | 'other';
+  closeOnExec: boolean;
+  nonBlocking: boolean;
+  family?: 'ipv4' | 'ipv6' | 'unix';
+  type?: 'stream' | 'datagram' | 'seqpacket';
+  listening?: boolean;
+  ipv6Only?: boolean;
+  peer?: NativeAddress;
+}
+
+/**
+ * Whether descriptors can be passed on this platform at all: Linux and macOS.
+ *
+ * It only looks at `process.platform`; whether the addon loads shows with the first call that needs it.
+ */
+export function isSupported(): boolean {
+  return process.platform === 'linux' || process.platform === 'darwin';
+}
+
+function libc(): string {
+  if (process.platform !== 'linux') return '';
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
+  const version = report?.header?.glibcVersionRuntime;
+  return version === undefined ? ', musl' : `, glibc ${version}`;
+}
+
+let loaded: NativeAddon | undefined;
+
+/** The addon, loaded on first use, so that a program can import the library where it is not supported. */
+export function native(): NativeAddon {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): NativeAddon {
+  if (!isSupported()) {
+    throw new HandoffError(
+      'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
+      `descriptors cannot be passed between processes on ${process.platform}: fd-handoff works on Linux and macOS. ` +
+        'isSupported() tells beforehand',
+    );
+  }
+  // lib/fd and dist/fd are equally far below the package's root.
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  try {
+    const require = createRequire(import.meta.url);
+    const nodeGypBuild = require('node-gyp-build') as (directory: string) => NativeAddon;
+    return nodeGypBuild(root);
+  } catch (cause) {
+    throw new HandoffError(
+      'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
+      `no addon of fd-handoff loads here (${process.platform}, ${process.arch}${libc()}; looked in ${root}). ` +
+        `Reinstall the package, or build it there with "npm run build:native"`,
+      { cause },
+    );
+  }
+}
