@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { putCodeInStack } from './coded-stack.ts';
+import { type CallSite, putCodeInStack } from './coded-stack.ts';
 
 /** The largest descriptor number and the largest `int`. */
 export const MAXIMUM_INTEGER = 2_147_483_647;
@@ -15,7 +15,7 @@ function received(value: unknown): string {
   return `Received type ${typeof value} (${text.length > 28 ? `${text.slice(0, 25)}...` : text})`;
 }
 
-function withCode<E extends Error>(error: E, code: string, hide: (...args: never[]) => unknown): E & { code: string } {
+function withCode<E extends Error>(error: E, code: string, hide: CallSite): E & { code: string } {
   putCodeInStack(error, code, hide);
   return Object.assign(error, { code });
 }
