@@ -19,6 +19,7 @@ Napi::Object Initialize(Napi::Env, Napi::Object exports) {
   Register<GetNonBlocking>(exports, "getNonBlocking");
   Register<SetNonBlocking>(exports, "setNonBlocking");
   Register<Close>(exports, "close");
+  Register<CloseAll>(exports, "closeAll");
   Register<Pipe>(exports, "pipe");
   Register<SocketPair>(exports, "socketPair");
   Register<BindTcp>(exports, "bindTcp");

@@ -14,6 +14,7 @@ Napi::Value SetCloseOnExec(const Napi::CallbackInfo& info);
 Napi::Value GetNonBlocking(const Napi::CallbackInfo& info);
 Napi::Value SetNonBlocking(const Napi::CallbackInfo& info);
 Napi::Value Close(const Napi::CallbackInfo& info);
+Napi::Value CloseAll(const Napi::CallbackInfo& info);
 Napi::Value Pipe(const Napi::CallbackInfo& info);
 
 // socket.cc

@@ -48,11 +48,29 @@ Napi::Value SetNonBlocking(const Napi::CallbackInfo& info) {
   return ToValue(info, SetNonBlocking(IntegerArgument(info, 0), BooleanArgument(info, 1)));
 }
 
-// close(fd)
-Napi::Value Close(const Napi::CallbackInfo& info) {
-  const int result = ValueOrErrno(close(IntegerArgument(info, 0)));
+namespace {
+
+int CloseOne(int fd) {
+  const int result = ValueOrErrno(close(fd));
   // Interrupted or not, the descriptor is closed (see RetryInterrupted).
-  return ToValue(info, result == -EINTR ? 0 : result);
+  return result == -EINTR ? 0 : result;
+}
+
+}  // namespace
+
+// close(fd)
+Napi::Value Close(const Napi::CallbackInfo& info) { return ToValue(info, CloseOne(IntegerArgument(info, 0))); }
+
+// closeAll(fds: Int32Array, count): the first error, after all have been tried
+Napi::Value CloseAll(const Napi::CallbackInfo& info) {
+  const int32_t* fds = BorrowedIntegers(info, 0);
+  const int count = IntegerArgument(info, 1);
+  int first = 0;
+  for (int index = 0; index < count; index++) {
+    const int result = CloseOne(fds[index]);
+    if (first == 0) first = result;
+  }
+  return ToValue(info, first);
 }
 
 // pipe(): [read, write] or a negative errno. Left blocking: its ends go to programs that expect a pipe to be so.

@@ -81,21 +81,6 @@ class Arrivals {
   bool overflow_ = false;
 };
 
-struct BorrowedBytes {
-  void* data = nullptr;
-  size_t length = 0;
-
-  BorrowedBytes(const Napi::CallbackInfo& info, size_t index) {
-    napi_get_buffer_info(info.Env(), info[index], &data, &length);
-  }
-};
-
-int32_t* BorrowedIntegers(const Napi::CallbackInfo& info, size_t index) {
-  void* data = nullptr;
-  napi_get_typedarray_info(info.Env(), info[index], nullptr, nullptr, &data, nullptr, nullptr);
-  return static_cast<int32_t*>(data);
-}
-
 }  // namespace
 
 int SendWithDescriptors(int fd, const void* data, size_t length, const int32_t* descriptors, size_t count,

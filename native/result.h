@@ -43,6 +43,22 @@ inline std::string StringArgument(const Napi::CallbackInfo& info, size_t index) 
   return info[index].As<Napi::String>().Utf8Value();
 }
 
+// The memory of a Buffer or typed array, which stays JavaScript's: nothing is copied.
+struct BorrowedBytes {
+  void* data = nullptr;
+  size_t length = 0;
+
+  BorrowedBytes(const Napi::CallbackInfo& info, size_t index) {
+    napi_get_buffer_info(info.Env(), info[index], &data, &length);
+  }
+};
+
+inline int32_t* BorrowedIntegers(const Napi::CallbackInfo& info, size_t index) {
+  void* data = nullptr;
+  napi_get_typedarray_info(info.Env(), info[index], nullptr, nullptr, &data, nullptr, nullptr);
+  return static_cast<int32_t*>(data);
+}
+
 }  // namespace fd_handoff
 
 #endif  // FD_HANDOFF_RESULT_H_

@@ -66,6 +66,17 @@ export function validateFd(value: unknown, name = 'fd'): asserts value is number
   validateInteger(value, name, 0, MAXIMUM_INTEGER);
 }
 
+/** An array of descriptor numbers; returns how many there are. */
+export function validateFds(value: unknown, name: string): number {
+  if (!Array.isArray(value)) throw invalidType(name, 'an instance of Array', value);
+  for (let index = 0; index < value.length; index++) {
+    const fd: unknown = value[index];
+    // The name of an element is made for the error only.
+    if (typeof fd !== 'number' || (fd | 0) !== fd || fd < 0) validateFd(fd, `${name}[${index}]`);
+  }
+  return value.length;
+}
+
 export function validateBoolean(value: unknown, name: string): asserts value is boolean {
   if (typeof value !== 'boolean') throw invalidType(name, 'of type boolean', value);
 }

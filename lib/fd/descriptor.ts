@@ -1,4 +1,4 @@
-import { MAXIMUM_INTEGER, validateBoolean, validateFd, validateInteger } from './arguments.ts';
+import { MAXIMUM_INTEGER, validateBoolean, validateFd, validateFds, validateInteger } from './arguments.ts';
 import { native } from './native.ts';
 import { systemError } from './system-error.ts';
 
@@ -99,6 +99,18 @@ export function close(fd: number): void {
   validateFd(fd);
   const result = native().close(fd);
   if (result < 0) throw systemError(result, 'close', { fd });
+}
+
+/**
+ * Closes every one of the descriptors, also when one of them fails, in one call of the addon. close(2).
+ *
+ * @throws {Error} EBADF for the first that was not open, after all have been tried.
+ */
+export function closeAll(fds: readonly number[]): void {
+  const numbers = new Int32Array(validateFds(fds, 'fds'));
+  for (let index = 0; index < numbers.length; index++) numbers[index] = fds[index] as number;
+  const result = native().closeAll(numbers, numbers.length);
+  if (result < 0) throw systemError(result, 'close');
 }
 
 /**

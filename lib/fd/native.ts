@@ -15,6 +15,8 @@ export interface NativeAddon {
   getNonBlocking(fd: number): number;
   setNonBlocking(fd: number, on: boolean): number;
   close(fd: number): number;
+  /** The first error, after all have been tried. */
+  closeAll(fds: Int32Array, count: number): number;
   pipe(): [read: number, write: number] | number;
   socketPair(): [number, number] | number;
   bindTcp(address: string, port: number, ipv6Only: boolean, reuseAddress: boolean, reusePort: boolean): number;
