@@ -1,0 +1,101 @@
+/** Reports as tables for people. */
+import Table from 'cli-table3';
+import { FAILURE_KINDS } from './client-connection.ts';
+import type { FailureExample, PhaseReport } from './load-report.ts';
+
+/** 12345 as 12,345, the same in every locale: tables are compared. */
+export function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+export function milliseconds(value: number): string {
+  return `${value < 100 ? value.toFixed(1) : count(value)} ms`;
+}
+
+/** Where no answer came there is no latency, which is not the same as none of it. */
+function latency(phase: PhaseReport, value: number): string {
+  return phase.latency.max === 0 ? '–' : milliseconds(value);
+}
+
+/** A table of plain text: without the colours that cli-table3 adds by itself. */
+function plainTable(head: string[], rows: string[][]): string {
+  const table = new Table({
+    head,
+    style: { head: [], border: [], compact: true },
+    colAligns: head.map((_, index) => (index === 0 ? 'left' : 'right')),
+  });
+  table.push(...rows);
+  return table.toString();
+}
+
+/** One row for each phase: what clients saw of it. `first` is the title of the column with the labels. */
+export function phaseTable(first: string, phases: readonly PhaseReport[]): string {
+  // The titles are short on two lines, so that the table fits 80 columns.
+  const head = [
+    first,
+    'requests',
+    'failed',
+    'closed,\nannounced',
+    'closed,\nunannounced',
+    'p50',
+    'p99',
+    'longest\ngap',
+  ];
+  return plainTable(
+    head,
+    phases.map((phase) => [
+      phase.label,
+      count(phase.requests),
+      count(phase.failed),
+      count(phase.connections.closedAnnounced),
+      count(phase.connections.closedUnannounced),
+      latency(phase, phase.latency.p50),
+      latency(phase, phase.latency.p99),
+      milliseconds(phase.longestGap),
+    ]),
+  );
+}
+
+/** One row for each load: what its clients saw, how much and how fast. */
+export function loadTable(loads: readonly PhaseReport[]): string {
+  const head = ['clients', 'requests', 'per\nsecond', 'failed', 'closed,\nannounced', 'closed,\nunannounced'];
+  return plainTable(
+    [...head, 'p50', 'p90', 'p99', 'max', 'longest\ngap'],
+    loads.map((load) => [
+      load.label,
+      count(load.requests),
+      count(load.duration === 0 ? 0 : (load.requests / load.duration) * 1000),
+      count(load.failed),
+      count(load.connections.closedAnnounced),
+      count(load.connections.closedUnannounced),
+      latency(load, load.latency.p50),
+      latency(load, load.latency.p90),
+      latency(load, load.latency.p99),
+      latency(load, load.latency.max),
+      milliseconds(load.longestGap),
+    ]),
+  );
+}
+
+/** Which processes answered, the busiest first. */
+export function serverTable(servedBy: Readonly<Record<string, number>>): string {
+  const rows = Object.entries(servedBy).sort(([, one], [, other]) => other - one);
+  return plainTable(
+    ['served by', 'requests'],
+    rows.map(([server, requests]) => [server, count(requests)]),
+  );
+}
+
+/** How often each kind failed, and the first examples; no line if nothing did. */
+export function failureLines(total: PhaseReport, examples: readonly FailureExample[]): string[] {
+  if (total.failed === 0) return [];
+  const kinds = FAILURE_KINDS.filter((kind) => total.failures[kind] > 0);
+  return [
+    `failed: ${kinds.map((kind) => `${count(total.failures[kind])} ${kind}`).join(', ')}`,
+    ...examples.map(({ at, phase, kind, message, localPort }) => {
+      const port = localPort === undefined ? '' : `, local port ${localPort}`;
+      return `  at ${count(at)} ms (${phase}): ${kind}: ${message}${port}`;
+    }),
+    ...(total.failed > examples.length ? [`  and ${count(total.failed - examples.length)} more`] : []),
+  ];
+}
