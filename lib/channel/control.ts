@@ -1,0 +1,208 @@
+import type { Socket } from 'node:net';
+import { HandoffError } from '../fd/handoff-error.ts';
+import { abortReason } from './deadline.ts';
+import { encodeFrame, errorFrom, type Frame, FrameDecoder, type FrameName, type JsonObject } from './frame.ts';
+
+/** Who is at the other end. It decides what its silence means and which error its death is. */
+export type Peer = 'predecessor' | 'successor';
+
+/**
+ * How many frames may wait unread before the socket is no longer read. Nothing of the protocol sends that many ahead;
+ * the limit is there for a peer that does not follow it.
+ */
+const queueLimit = 1024;
+
+interface Expectation {
+  readonly names: readonly FrameName[];
+  readonly settle: (frame: Frame) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+type Life = { is: 'open' } | { is: 'ended'; error: HandoffError };
+
+/**
+ * One end of a control connection: frames in both directions on an ordinary socket.
+ *
+ * Frames are read one after the other by `expect`, except those that may come at any time, which are given to the
+ * listener that `on` has set. What arrived before the peer went away is delivered before its death is.
+ */
+export class Control {
+  readonly #socket: Socket;
+  readonly #peer: Peer;
+  readonly #decoder = new FrameDecoder();
+  readonly #queue: Frame[] = [];
+  readonly #listeners = new Map<FrameName, (frame: Frame) => void>();
+  #expectation: Expectation | null = null;
+  #life: Life = { is: 'open' };
+  /** Settles, and never rejects, when the connection is gone for whatever reason. */
+  readonly closed: Promise<void>;
+  /** The peer's process, as far as it is known, for messages. */
+  peerPid: number | null = null;
+
+  /**
+   * @param socket is taken over: closing the control closes it
+   * @param received what somebody else has read of the stream already
+   */
+  constructor(socket: Socket, peer: Peer, received?: Buffer) {
+    this.#socket = socket;
+    this.#peer = peer;
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.#end(this.#gone());
+        resolve();
+      });
+    });
+    // ECONNRESET and EPIPE say no more than 'close' does: the peer is gone.
+    socket.on('error', (error) => this.#end(this.#gone(error)));
+    socket.on('end', () => this.#end(this.#gone()));
+    if (received !== undefined && received.length > 0) this.#take(received);
+    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    socket.resume();
+  }
+
+  get open(): boolean {
+    return this.#life.is === 'open';
+  }
+
+  /** Sends one frame. After the connection has ended this does nothing: that is told to whoever reads. */
+  send(name: FrameName, payload: JsonObject, bytes?: Buffer): void {
+    const frame = encodeFrame(name, payload, bytes);
+    if (this.#socket.writable) this.#socket.write(frame);
+  }
+
+  /** Sends one frame and waits until the kernel has room for more, for streams of large frames. */
+  async sendAndDrain(
+    name: FrameName,
+    payload: JsonObject,
+    bytes: Buffer | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.send(name, payload, bytes);
+    while (this.open && this.#socket.writableNeedDrain) {
+      await new Promise<void>((resolve) => {
+        const proceed = () => {
+          this.#socket.off('drain', proceed);
+          this.#socket.off('close', proceed);
+          signal.removeEventListener('abort', proceed);
+          resolve();
+        };
+        this.#socket.on('drain', proceed);
+        this.#socket.on('close', proceed);
+        signal.addEventListener('abort', proceed, { once: true });
+      });
+      if (signal.aborted) throw abortReason(signal);
+    }
+  }
+
+  /**
+   * The next frame, which has to be one of `names`. An ABORT or REFUSED that was not asked for rejects as the error it
+   * stands for, any other frame as ERR_HANDOFF_PROTOCOL, the end of the connection as the peer's exit.
+   */
+  expect(names: readonly FrameName[], signal: AbortSignal): Promise<Frame> {
+    if (this.#expectation !== null) throw new Error('Control.expect() was called while another call waits');
+    return new Promise<Frame>((resolve, reject) => {
+      const abort = () => this.#expectation?.fail(abortReason(signal));
+      const finish = () => {
+        this.#expectation = null;
+        signal.removeEventListener('abort', abort);
+      };
+      this.#expectation = {
+        names,
+        settle: (frame) => {
+          finish();
+          resolve(frame);
+        },
+        fail: (error) => {
+          finish();
+          reject(error);
+        },
+      };
+      if (signal.aborted) return abort();
+      signal.addEventListener('abort', abort, { once: true });
+      this.#deliver();
+    });
+  }
+
+  /** Gives every frame of this name to `listener` from now on, whatever else is awaited. */
+  on(name: FrameName, listener: (frame: Frame) => void): void {
+    this.#listeners.set(name, listener);
+    for (const frame of this.#queue.filter((queued) => queued.name === name)) {
+      this.#queue.splice(this.#queue.indexOf(frame), 1);
+      listener(frame);
+    }
+  }
+
+  /** Says what is still to be said, then closes. Resolves when the connection is gone. */
+  end(): Promise<void> {
+    this.#socket.end();
+    // The peer's own end is not awaited: it may be stopped, and nothing that it could still say matters.
+    this.#socket.once('finish', () => this.#socket.destroy());
+    return this.closed;
+  }
+
+  /** Closes at once. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Lets the process leave although this connection is open. */
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#life.is === 'ended') return;
+    try {
+      for (const frame of this.#decoder.push(chunk)) {
+        const listener = this.#listeners.get(frame.name);
+        if (listener !== undefined) listener(frame);
+        else this.#queue.push(frame);
+      }
+    } catch (error) {
+      const failure = error instanceof HandoffError ? error : new HandoffError('ERR_HANDOFF_PROTOCOL', String(error));
+      this.send('ABORT', { code: failure.code, message: failure.message });
+      this.#end(failure);
+      void this.end();
+      return;
+    }
+    if (this.#queue.length > queueLimit) this.#socket.pause();
+    this.#deliver();
+  }
+
+  #deliver(): void {
+    const waiting = this.#expectation;
+    if (waiting === null) return;
+    const frame = this.#queue.shift();
+    if (frame !== undefined) {
+      if (this.#queue.length === queueLimit) this.#socket.resume();
+      if (waiting.names.includes(frame.name)) waiting.settle(frame);
+      else if (frame.name === 'ABORT' || frame.name === 'REFUSED') waiting.fail(errorFrom(frame));
+      else waiting.fail(this.#unexpected(frame, waiting.names));
+    } else if (this.#life.is === 'ended') {
+      waiting.fail(this.#life.error);
+    }
+  }
+
+  #end(error: HandoffError): void {
+    if (this.#life.is === 'ended') return;
+    this.#life = { is: 'ended', error };
+    this.#deliver();
+  }
+
+  #unexpected(frame: Frame, expected: readonly FrameName[]): HandoffError {
+    return new HandoffError(
+      'ERR_HANDOFF_PROTOCOL',
+      `The ${this.#peer} sent ${frame.name} where ${expected.join(' or ')} belongs.`,
+    );
+  }
+
+  #gone(cause?: Error): HandoffError {
+    const who = this.peerPid === null ? `The ${this.#peer}` : `The ${this.#peer} (process ${this.peerPid})`;
+    const cut = this.#decoder.pending > 0 ? ' in the middle of a frame' : '';
+    return new HandoffError(
+      this.#peer === 'predecessor' ? 'ERR_HANDOFF_PREDECESSOR_EXITED' : 'ERR_HANDOFF_SUCCESSOR_EXITED',
+      `${who} closed the control connection${cut}.`,
+      { cause },
+    );
+  }
+}

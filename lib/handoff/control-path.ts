@@ -1,0 +1,117 @@
+import { closeSync, constants, lstatSync, openSync, unlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { abortReason } from '../channel/deadline.ts';
+import { HandoffError } from '../fd/handoff-error.ts';
+import { tryLock } from '../fd/lock.ts';
+import { OwnedFd } from '../fd/owned-fd.ts';
+import { bindUnix, connectUnix, listen } from '../fd/socket.ts';
+
+/**
+ * How often a full backlog or a lock is tried again. Neither has an event to wait for; both are held for well under a
+ * millisecond, so that the second try is nearly always the last.
+ */
+const retryInterval = 5;
+
+export interface UnixListenerOptions {
+  /** Permissions of the socket file, from its first moment. */
+  readonly mode?: number;
+  readonly backlog: number;
+}
+
+/** A connection to whoever listens at `path`; null where nobody does. Waits while its backlog is full. */
+export async function connectTo(path: string, signal: AbortSignal): Promise<OwnedFd | null> {
+  for (;;) {
+    if (signal.aborted) throw abortReason(signal);
+    try {
+      return new OwnedFd(connectUnix(path), `a connection to ${path}`);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ECONNREFUSED') return null;
+      if (code !== 'EAGAIN') throw error;
+    }
+    await pause(signal);
+  }
+}
+
+/**
+ * Binds and listens at `path`; null where somebody else listens there. A socket file that nobody listens on is removed
+ * first: its owner died. Two starts at once cannot both win, nor can one remove what the other has just bound: the
+ * folder is locked from the look at the old file until the new one listens.
+ */
+export async function claimUnixPath(
+  path: string,
+  options: UnixListenerOptions,
+  signal: AbortSignal,
+): Promise<OwnedFd | null> {
+  if (path.startsWith('@')) return bindOrNull(path, options);
+  const folder = openFolder(path);
+  try {
+    while (!tryLock(folder)) await pause(signal);
+    if (isLive(path)) return null;
+    return bindOrNull(path, options);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** Removes the socket file of a listener that is still held, so that it cannot be another process's file by now. */
+export function unlinkWhileHeld(path: string, listener: OwnedFd): void {
+  if (path.startsWith('@') || listener.closed) return;
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+function openFolder(path: string): number {
+  return openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
+}
+
+/** Looks whether somebody listens at `path`, and removes the file where nobody does any more. */
+function isLive(path: string): boolean {
+  const file = lstatSync(path, { throwIfNoEntry: false });
+  if (file === undefined) return false;
+  if (!file.isSocket()) {
+    throw new HandoffError(
+      'ERR_HANDOFF_ALREADY_OWNED',
+      `${path} exists and is not a socket: it is left alone. Remove it, or give another path.`,
+    );
+  }
+  try {
+    using probe = new OwnedFd(connectUnix(path), `a probe of ${path}`);
+    return probe.fd >= 0;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EAGAIN') return true;
+    if (code === 'ENOENT') return false;
+    if (code !== 'ECONNREFUSED') throw error;
+    unlinkSync(path);
+    return false;
+  }
+}
+
+function bindOrNull(path: string, { mode, backlog }: UnixListenerOptions): OwnedFd | null {
+  let listener: OwnedFd;
+  try {
+    listener = new OwnedFd(bindUnix(path, mode === undefined ? {} : { mode }), `the listener ${path}`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return null;
+    throw error;
+  }
+  try {
+    listen(listener.fd, backlog);
+    return listener;
+  } catch (error) {
+    unlinkWhileHeld(path, listener);
+    listener.close();
+    throw error;
+  }
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  return delay(retryInterval, undefined, { signal }).catch(() => {
+    throw abortReason(signal);
+  });
+}

@@ -1,0 +1,150 @@
+import type { SendingChannel } from '../channel/channel.ts';
+import type { Control } from '../channel/control.ts';
+import { untilAborted } from '../channel/deadline.ts';
+import { type Frame, isString, type JsonObject, readArray } from '../channel/frame.ts';
+import { HandoffError } from '../fd/handoff-error.ts';
+import { features, type Hello, protocolVersion } from './hello.ts';
+import { describeForManifest, type NamedDescriptor, readyName } from './manifest.ts';
+import { ReadyPipe } from './ready-pipe.ts';
+import { type SavedState, sendState } from './state.ts';
+
+/**
+ * What becomes of the predecessor when the successor is ready. `replace`: it stops and drains. `keep`: it serves on, and
+ * the successor inherits its role when it leaves. `share`: it serves on, and its role is nobody else's.
+ */
+export type Mode = 'replace' | 'keep' | 'share';
+
+/** Somebody who is to take over: it has said HELLO, and its lane is paired. */
+export interface Candidate {
+  readonly channel: SendingChannel;
+  readonly hello: Hello;
+}
+
+/** Everything that one handoff gives. */
+export interface Offer {
+  readonly mode: Mode;
+  readonly generation: number;
+  /** Borrowed; they have to stay open until the offer has ended. */
+  readonly descriptors: readonly NamedDescriptor[];
+  readonly states: readonly { name: string; late: boolean }[];
+  /** Runs once the descriptors are over, just before the successor starts to warm up. */
+  readonly saveStates: () => Promise<SavedState[]>;
+  /** For the manifest: how long the successor may take, in milliseconds. The caller's signal is what enforces it. */
+  readonly readyTimeout: number;
+}
+
+/** Where an offer stands. After `ready` it is the owner who commits. */
+export type OfferPhase = 'welcomed' | 'descriptors-received' | 'state-sent' | 'ready';
+
+/**
+ * Makes `candidate` an offer, from WELCOME to the newline on the ready pipe, and resolves with the status text that stood
+ * before it. The predecessor serves all the while and has changed nothing when this resolves: committing is the caller's
+ * next step. Rejects, having told the candidate by ABORT, when anything goes wrong: then nothing has happened.
+ */
+export async function makeOffer(
+  candidate: Candidate,
+  offer: Offer,
+  signal: AbortSignal,
+  onPhase: (phase: OfferPhase) => void,
+): Promise<string> {
+  const { channel } = candidate;
+  const { control } = channel;
+  try {
+    using ready = new ReadyPipe();
+    const descriptors = [...offer.descriptors, { name: readyName, fd: ready.writer }];
+    control.send('WELCOME', welcomePayload(offer.generation));
+    control.send('OFFER', {
+      mode: offer.mode,
+      descriptors: descriptors.map(describeForManifest),
+      state: offer.states.map(({ name, late }) => ({ name, late })),
+      readyTimeout: offer.readyTimeout,
+    });
+    onPhase('welcomed');
+    await channel.sendDescriptors(
+      descriptors.map(({ fd }) => fd),
+      signal,
+    );
+    ready.closeWriter();
+    onPhase('descriptors-received');
+    for (const state of await untilAborted(offer.saveStates(), signal)) await sendState(control, state, signal);
+    onPhase('state-sent');
+    const status = await readyOrGone(ready, control, signal);
+    onPhase('ready');
+    return status;
+  } catch (error) {
+    control.send('ABORT', abortPayload(error));
+    throw error;
+  }
+}
+
+/** The newline, or whatever ends the wait for it: ABORT, the end of the control connection, the signal. */
+async function readyOrGone(ready: ReadyPipe, control: Control, signal: AbortSignal): Promise<string> {
+  const decided = new AbortController();
+  const either = AbortSignal.any([signal, decided.signal]);
+  try {
+    const nothingElse = control.expect([], either) as Promise<never>;
+    return await Promise.race([ready.ready(either), nothingElse]);
+  } finally {
+    decided.abort();
+  }
+}
+
+export function welcomePayload(generation: number): JsonObject {
+  return { protocol: protocolVersion, pid: process.pid, generation, features: [...features] };
+}
+
+/** What ABORT and REFUSED carry for an error. */
+export function abortPayload(error: unknown): JsonObject {
+  const code = error instanceof HandoffError ? error.code : 'ERR_HANDOFF_ABORTED';
+  return { code, message: error instanceof Error ? error.message : String(error) };
+}
+
+/** How a successor left the control connection after commit. */
+export type Departure =
+  /** It went without a word: whoever still drains has to serve again. */
+  | 'died'
+  /** It has a successor of its own, or was shut down: nothing is to be given back. */
+  | 'released';
+
+/** The predecessor's side of the connection after commit: what it still has to say, and how it learns of a death. */
+export class Succession {
+  readonly #channel: SendingChannel;
+  /** Settles, and never rejects, when the successor is gone. */
+  readonly departure: Promise<Departure>;
+
+  /** @param onUnclaimed is given the names that the successor has no use for */
+  constructor(channel: SendingChannel, onUnclaimed: (names: string[]) => void) {
+    this.#channel = channel;
+    let departure: Departure = 'died';
+    channel.control.on('RELEASED', () => {
+      departure = 'released';
+    });
+    channel.control.on('UNCLAIMED', (frame: Frame) => onUnclaimed(readArray(frame, 'names', isString)));
+    this.departure = channel.control.closed.then(() => departure);
+  }
+
+  /** Tells the successor that it is the owner now; `drainTimeout` in milliseconds. */
+  committed(drainTimeout: number, mode: Mode): void {
+    this.#channel.control.send('COMMITTED', { drainTimeout, mode });
+  }
+
+  async lateStates(states: readonly SavedState[], signal: AbortSignal): Promise<void> {
+    for (const state of states) await sendState(this.#channel.control, state, signal);
+  }
+
+  /** The last word: this process is drained, and leaves. */
+  async drained(report: JsonObject): Promise<void> {
+    this.#channel.control.send('DRAINED', { report });
+    await this.#channel.control.end();
+    this.#channel[Symbol.dispose]();
+  }
+
+  /** For a successor beside this process: its role goes to somebody else, so it must not step in when this one leaves. */
+  release(): void {
+    this.#channel.control.send('RELEASED', {});
+  }
+
+  [Symbol.dispose](): void {
+    this.#channel[Symbol.dispose]();
+  }
+}

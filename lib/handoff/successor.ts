@@ -1,0 +1,220 @@
+import type { ReceivingChannel } from '../channel/channel.ts';
+import { readArray, readInteger } from '../channel/frame.ts';
+import { createToken } from '../channel/token.ts';
+import { HandoffError } from '../fd/handoff-error.ts';
+import type { OwnedFd } from '../fd/owned-fd.ts';
+import { helloPayload, type Intent } from './hello.ts';
+import {
+  controlName,
+  type Inherited,
+  isManifestEntry,
+  type ManifestEntry,
+  readyName,
+  verifyDescriptor,
+} from './manifest.ts';
+import { abortPayload, type Mode } from './predecessor.ts';
+import { announceReady } from './ready-pipe.ts';
+import { isStateEntry, type SavedState, StateAssembler } from './state.ts';
+
+/** What decided who owns the service once the newline was written. */
+export type Decision =
+  /** The predecessor said COMMITTED. */
+  | 'committed'
+  /** The predecessor died before it could say anything: what was received is ours. */
+  | 'orphaned';
+
+/** How the predecessor left. */
+export type PredecessorEnd =
+  /** It said DRAINED. */
+  | { readonly how: 'drained'; readonly report: unknown }
+  /** It said that its role went to somebody else (only to a successor beside it). */
+  | { readonly how: 'released' }
+  /** It went without a word. */
+  | { readonly how: 'died' };
+
+/** What the successor hears from its predecessor after commit. */
+export interface AfterCommit {
+  readonly onLateState: (state: SavedState) => void;
+  readonly onEnd: (end: PredecessorEnd) => void;
+}
+
+/**
+ * One takeover from the successor's side: what it was offered, and the connection to the predecessor until that one is
+ * gone. Whatever is not taken out of it is closed with it.
+ */
+export class Takeover {
+  readonly mode: Mode;
+  readonly generation: number;
+  readonly predecessor: { readonly pid: number; readonly generation: number };
+  readonly #channel: ReceivingChannel;
+  readonly #inherited: Map<string, Inherited>;
+  readonly #states: Map<string, SavedState>;
+  readonly #lateStates: ReadonlySet<string>;
+  readonly #assembler: StateAssembler;
+
+  private constructor(fields: {
+    mode: Mode;
+    predecessor: { pid: number; generation: number };
+    channel: ReceivingChannel;
+    inherited: Map<string, Inherited>;
+    states: Map<string, SavedState>;
+    lateStates: ReadonlySet<string>;
+    assembler: StateAssembler;
+  }) {
+    this.mode = fields.mode;
+    this.predecessor = fields.predecessor;
+    this.generation = fields.predecessor.generation + 1;
+    this.#channel = fields.channel;
+    this.#inherited = fields.inherited;
+    this.#states = fields.states;
+    this.#lateStates = fields.lateStates;
+    this.#assembler = fields.assembler;
+  }
+
+  /**
+   * Says HELLO and receives everything that is offered. Takes `channel` over, and closes it together with all that
+   * came when this rejects.
+   */
+  static async begin(channel: ReceivingChannel, intent: Intent, signal: AbortSignal): Promise<Takeover> {
+    const { control } = channel;
+    const received: OwnedFd[] = [];
+    try {
+      const token = createToken();
+      // The token first: a predecessor that reads HELLO on an inherited pair finds it on the lane already.
+      channel.writeToken(token);
+      control.send('HELLO', helloPayload(intent, token));
+
+      const welcome = await control.expect(['WELCOME'], signal);
+      const predecessor = { pid: readInteger(welcome, 'pid'), generation: readInteger(welcome, 'generation') };
+      control.peerPid = predecessor.pid;
+
+      const offer = await control.expect(['OFFER'], signal);
+      const entries = readArray(offer, 'descriptors', isManifestEntry);
+      const stateEntries = readArray(offer, 'state', isStateEntry);
+      const mode = offer.payload.mode ?? 'replace';
+      if (mode !== 'replace' && mode !== 'keep' && mode !== 'share') {
+        throw new HandoffError('ERR_HANDOFF_PROTOCOL', `The offer has the unknown mode ${JSON.stringify(mode)}.`);
+      }
+
+      received.push(...(await channel.receiveDescriptors(entries.length, signal)));
+      const inherited = verifyAll(entries, received);
+
+      const assembler = new StateAssembler();
+      const states = new Map<string, SavedState>();
+      const early = stateEntries.filter((entry) => !entry.late);
+      while (states.size < early.length) {
+        const state = assembler.take(await control.expect(['STATE'], signal));
+        if (state !== null) states.set(state.name, state);
+      }
+      const lateStates = new Set(stateEntries.filter((entry) => entry.late).map((entry) => entry.name));
+      return new Takeover({ mode, predecessor, channel, inherited, states, lateStates, assembler });
+    } catch (error) {
+      for (const descriptor of received) descriptor.close();
+      control.send('ABORT', abortPayload(error));
+      void control.end();
+      channel[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** The inherited descriptors that nobody has taken yet, the reserved ones left out. */
+  get unclaimed(): ManifestEntry[] {
+    return [...this.#inherited.values()]
+      .map(({ entry }) => entry)
+      .filter(({ name }) => name !== readyName && name !== controlName);
+  }
+
+  /** Takes a descriptor out: it is the caller's from now on. */
+  take(name: string): Inherited | null {
+    const found = this.#inherited.get(name) ?? null;
+    this.#inherited.delete(name);
+    return found;
+  }
+
+  /** The state of that name: its value, the promise of a late one, or null where the predecessor has none. */
+  state(name: string): SavedState | 'late' | null {
+    return this.#states.get(name) ?? (this.#lateStates.has(name) ? 'late' : null);
+  }
+
+  /**
+   * Writes the newline and waits for the decision. Rejects with the predecessor's reason when it says ABORT, or when it
+   * is alive and says nothing until `signal` aborts: then it stays the owner.
+   */
+  async announceReady(signal: AbortSignal): Promise<Decision> {
+    const ready = this.take(readyName);
+    if (ready === null) throw new HandoffError('ERR_HANDOFF_PROTOCOL', `The offer had no "${readyName}".`);
+    if (!announceReady(ready.descriptor)) return 'orphaned';
+    try {
+      await this.#channel.control.expect(['COMMITTED'], signal);
+      return 'committed';
+    } catch (error) {
+      if (error instanceof HandoffError && error.code === 'ERR_HANDOFF_PREDECESSOR_EXITED') return 'orphaned';
+      throw error;
+    }
+  }
+
+  /**
+   * After the decision: closes what nobody took, tells the predecessor which those were, and listens to it until it is
+   * gone.
+   */
+  settle({ onLateState, onEnd }: AfterCommit): void {
+    const { control } = this.#channel;
+    const unclaimed = this.unclaimed.map(({ name }) => name);
+    // Without a word the predecessor would keep its copies while it drains, and whoever connects would wait in a queue
+    // that nobody serves.
+    if (unclaimed.length > 0 && this.mode === 'replace') control.send('UNCLAIMED', { names: unclaimed });
+    this.#closeInherited();
+    let end: PredecessorEnd = { how: 'died' };
+    control.on('STATE', (frame) => {
+      const state = this.#assembler.take(frame);
+      if (state !== null) onLateState(state);
+    });
+    control.on('RELEASED', () => {
+      end = { how: 'released' };
+    });
+    control.on('DRAINED', (frame) => {
+      end = { how: 'drained', report: frame.payload.report };
+    });
+    void control.closed.then(() => {
+      this.#channel[Symbol.dispose]();
+      onEnd(end);
+    });
+    // The connection is there to hear of a death; a process that has nothing else to do may leave.
+    control.unref();
+  }
+
+  /** Tells the predecessor that nothing is to be given back when this process leaves. */
+  release(): void {
+    this.#channel.control.send('RELEASED', {});
+  }
+
+  /** Gives the takeover up before it was decided: the predecessor stays, and what was received is closed. */
+  abort(error: unknown): void {
+    this.#channel.control.send('ABORT', abortPayload(error));
+    void this.#channel.control.end();
+    this[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    this.#closeInherited();
+    this.#channel[Symbol.dispose]();
+  }
+
+  #closeInherited(): void {
+    for (const { descriptor } of this.#inherited.values()) descriptor.close();
+    this.#inherited.clear();
+  }
+}
+
+function verifyAll(entries: readonly ManifestEntry[], descriptors: readonly OwnedFd[]): Map<string, Inherited> {
+  const inherited = new Map<string, Inherited>();
+  for (const [index, entry] of entries.entries()) {
+    const descriptor = descriptors[index] as OwnedFd;
+    verifyDescriptor(entry, descriptor);
+    if (inherited.has(entry.name)) {
+      throw new HandoffError('ERR_HANDOFF_PROTOCOL', `The offer lists "${entry.name}" twice.`);
+    }
+    inherited.set(entry.name, { entry, descriptor });
+  }
+  return inherited;
+}

@@ -1,0 +1,701 @@
+import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
+import { EventEmitter } from 'node:events';
+import type { Server } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Deadline, untilAborted } from './channel/deadline.ts';
+import { duplicateTo } from './fd/descriptor.ts';
+import { HandoffError } from './fd/handoff-error.ts';
+import { isSupported } from './fd/native.ts';
+import type { OwnedFd } from './fd/owned-fd.ts';
+import { unlinkWhileHeld } from './handoff/control-path.ts';
+import { readHello } from './handoff/hello.ts';
+import { controlName } from './handoff/manifest.ts';
+import {
+  abortPayload,
+  type Candidate,
+  type Mode,
+  makeOffer,
+  type OfferPhase,
+  Succession,
+} from './handoff/predecessor.ts';
+import { Reception, type Visitor } from './handoff/reception.ts';
+import type { SavedState, StateValue } from './handoff/state.ts';
+import type { PredecessorEnd, Takeover } from './handoff/successor.ts';
+import { type HandoffOptions, readOptions, readTimeout, type Settings } from './options.ts';
+import { leave } from './process/leave.ts';
+import { findPredecessor } from './process/predecessor-search.ts';
+import { type SignalAction, SignalListeners } from './process/signals.ts';
+import { SpawnedSuccessor } from './process/spawned-successor.ts';
+import { startOfThisProcess } from './process/start.ts';
+import {
+  type BoundAddress,
+  type DrainCounts,
+  type DrainLimits,
+  descriptorOf,
+  Estate,
+  type Listening,
+  type ListenOptions,
+  type StateHooks,
+} from './servers/index.ts';
+
+export type { Json } from './channel/frame.ts';
+export { HandoffError, type HandoffErrorCode } from './fd/handoff-error.ts';
+export { isSupported } from './fd/native.ts';
+export { OwnedFd } from './fd/owned-fd.ts';
+export type { PeerCredentials } from './fd/peer-credentials.ts';
+export type { HandoffOptions } from './options.ts';
+export type { SignalAction, SignalMap } from './process/signals.ts';
+export { SuccessorError } from './process/spawned-successor.ts';
+export type { BoundAddress, Listening, ListenOptions, StateHooks, StateValue };
+
+/** How to start a successor; everything defaults to the way in which this process was started. */
+export interface UpgradeOptions {
+  /** The program; by default this one's Node, with its options and script. */
+  readonly command?: string;
+  /** Its arguments; by default this process's own, or none with another `command`. */
+  readonly args?: readonly string[];
+  /** Its environment; by default this process's as it is now. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Its working directory; by default the one that this process was started in. */
+  readonly cwd?: string;
+  /** Both go on serving: the successor beside this process, until this one leaves. */
+  readonly keep?: boolean;
+  /**
+   * `'capture'` keeps the end of the successor's standard error for the error message, until it is ready; `'inherit'`
+   * is for programs that do not use this library, and is the default with another `command`.
+   */
+  readonly stderr?: 'capture' | 'inherit';
+  /** Calls the attempt off: the successor is ended, and this process serves on. */
+  readonly signal?: AbortSignal;
+}
+
+/** What `closed` resolves with. */
+export interface DrainReport extends DrainCounts {
+  /** How long the drain took, in milliseconds. */
+  readonly duration: number;
+  readonly reason: 'handoff' | 'shutdown';
+}
+
+/** What a process is in the middle of. Every change is made in `Handoff`, by one of the methods that are named here. */
+type Phase =
+  /** Before `ready()`. */
+  | { readonly is: 'starting' }
+  /** `ready()` runs. */
+  | { readonly is: 'taking-over' }
+  /** The owner. From `ready()` on, and again after a failed offer (`#offer`) or a give-back (`#giveBack`). */
+  | { readonly is: 'serving' }
+  /** The owner, with a successor on its way (`#offer`). */
+  | { readonly is: 'offering'; readonly callOff: AbortController }
+  /** Committed: the successor owns, this process finishes what it has (`#commit`). */
+  | { readonly is: 'draining'; readonly succession: Succession }
+  /** No successor: this process finishes what it has (`shutdown`). */
+  | { readonly is: 'shutting-down' }
+  /** Drained; nothing is held any more (`#finish`). */
+  | { readonly is: 'left' };
+
+/** The predecessor, as long as it is connected. */
+type Upstream = { readonly is: 'none' } | { readonly is: 'connected'; readonly takeover: Takeover };
+
+/** What of the control path this process has. */
+type ControlPath =
+  | { readonly is: 'none' }
+  /** The listener is held, and somebody else accepts on it. */
+  | { readonly is: 'held'; readonly listener: OwnedFd }
+  | { readonly is: 'open'; readonly listener: OwnedFd };
+
+interface Meeting {
+  readonly candidate: Candidate;
+  readonly pid: number;
+  readonly spawned: SpawnedSuccessor | null;
+}
+
+export interface HandoffEvents {
+  /** A successor has come, and gets an offer. */
+  offer: [{ pid: number; mode: Mode; phase: OfferPhase }];
+  /** The successor is the owner; this process drains. */
+  commit: [{ pid: number; mode: Mode }];
+  /** A handoff failed; this process serves on. */
+  rollback: [{ error: Error }];
+  /** The successor died while this process drained; this process serves again. */
+  'give-back': [{ pid: number }];
+  /** This process is drained and about to leave. */
+  drain: [DrainReport];
+  /** Something failed that nobody awaits: an upgrade by signal, a hook. Without a listener it is a process warning. */
+  error: [Error];
+}
+
+/**
+ * How long idle connections may stay at a shutdown, in milliseconds. A request that was on the wire when the listener
+ * closed arrives within a round trip; a second covers the slow ones, and keeps Ctrl-C short. At a replacement they
+ * may stay for their whole keep-alive timeout: nobody waits for the predecessor's end.
+ */
+const shutdownIdleGrace = 1_000;
+
+/**
+ * How long a client may take to finish a request that it has begun when the drain begins. Ten seconds are more than a
+ * slow phone needs for a head, and a third of the default drain.
+ */
+const halfSentGrace = 10_000;
+
+/**
+ * How much longer than its own deadline a predecessor may take to answer the newline. It answers at once, or its
+ * deadline expires and it says ABORT; a predecessor that does neither is stopped, and will find the connection closed.
+ */
+const decisionGrace = 1_000;
+
+/** How long the `onClose` hooks may take together: flushing a log or closing a pool, not another drain. */
+const closeHooksLimit = 10_000;
+
+/** The part that this process plays in the succession of servers. Made by `handoff()`. */
+export class Handoff extends EventEmitter<HandoffEvents> {
+  /** 0 for the first process, one more for every handoff. */
+  readonly generation: number;
+  /** The process that this one replaces, or stands beside; null on a fresh start. */
+  readonly predecessor: { readonly pid: number; readonly generation: number } | null;
+  /** Settles, and never rejects, when this process is drained. */
+  readonly closed: Promise<DrainReport>;
+
+  readonly #settings: Settings;
+  readonly #estate: Estate;
+  readonly #reception: Reception;
+  readonly #signals: SignalListeners | null;
+  readonly #takeover: Takeover | null;
+  readonly #force = new AbortController();
+  readonly #closeHooks: (() => void | Promise<void>)[] = [];
+  #phase: Phase = { is: 'starting' };
+  #upstream: Upstream = { is: 'none' };
+  #control: ControlPath;
+  /** The real standard error, while descriptor 2 leads to the predecessor. */
+  #stderr: OwnedFd | null;
+  /** A successor beside this process, which inherits its role when it leaves. */
+  #heir: Succession | null = null;
+  #draining = new AbortController();
+  /** How often this process was told to stop: the second time means that the first was not quick enough. */
+  #stopSignals = 0;
+  #settleClosed: (report: DrainReport) => void = () => {};
+
+  /** @internal Use `handoff()`. */
+  constructor(settings: Settings, takeover: Takeover | null, control: OwnedFd | null, stderr: OwnedFd | null) {
+    super();
+    this.#settings = settings;
+    this.#takeover = takeover;
+    this.#stderr = stderr;
+    this.#control = control === null ? { is: 'none' } : { is: 'held', listener: control };
+    this.generation = takeover?.generation ?? 0;
+    this.predecessor = takeover?.predecessor ?? null;
+    this.#estate = new Estate(takeover);
+    this.#reception = new Reception({
+      descriptorOf,
+      authorize: settings.authorize,
+      onVisitor: (visitor) => void this.#receive(visitor),
+      onRefusal: (error, peer) => diagnosticsChannel('fd-handoff:refusal').publish({ error, peer }),
+    });
+    this.closed = new Promise((resolve) => {
+      this.#settleClosed = resolve;
+    });
+    this.#signals =
+      settings.signals === null ? null : new SignalListeners(settings.signals, (action) => this.#actOnSignal(action));
+  }
+
+  /** Aborted at commit or shutdown. After a give-back there is a new one. */
+  get draining(): AbortSignal {
+    return this.#draining.signal;
+  }
+
+  /**
+   * Registers a `net`, `http`, `https` or `http2` server. Its listener is the predecessor's if that offered one for this
+   * name or address, else a new one; it is bound at once, and nothing is accepted before `ready()`.
+   *
+   * @throws what binding throws (EADDRINUSE, EACCES …), ERR_HANDOFF_ALREADY_OWNED for a name that is taken
+   */
+  async listen(server: Server, options: ListenOptions): Promise<Listening> {
+    this.#mayRegister('listen');
+    const served = await this.#estate.listen(server, options);
+    // A late one is served at once, as with `server.listen()`.
+    if (this.#phase.is === 'serving') await served.accept();
+    const { name, address, inherited } = served.place;
+    return { name, ...address, inherited };
+  }
+
+  /**
+   * Any other descriptor that goes from process to process: the predecessor's of that name, or the one that `open`
+   * returns. Resolves with its number, which is borrowed: it is closed when this process leaves.
+   */
+  descriptor(name: string, open: () => number | OwnedFd | Promise<number | OwnedFd>): Promise<number> {
+    this.#mayRegister('descriptor');
+    return this.#estate.descriptor(name, open);
+  }
+
+  /**
+   * A value that goes from process to process. `restore` gets the predecessor's before this resolves (a `late` one when
+   * it arrives); `save` makes the one for the successor. Resolves with whether the predecessor has one.
+   */
+  state<Value extends StateValue>(name: string, hooks: StateHooks<Value>): Promise<boolean> {
+    this.#mayRegister('state');
+    return this.#estate.state(name, hooks as unknown as StateHooks);
+  }
+
+  /** Adds a hook that is awaited before the process leaves, ten seconds at most for all of them. */
+  onClose(hook: () => void | Promise<void>): void {
+    this.#closeHooks.push(hook);
+  }
+
+  /**
+   * Accepts on everything, tells the predecessor, and resolves when that has committed: this process is the owner.
+   * Inherited descriptors that nobody claimed are closed.
+   *
+   * @throws ERR_HANDOFF_ABORTED, ERR_HANDOFF_TIMEOUT and others when the predecessor called the handoff off: it serves
+   *   on, what this process has accepted is drained, and the process should end
+   */
+  async ready(): Promise<void> {
+    if (this.#phase.is !== 'starting') {
+      throw new HandoffError('ERR_HANDOFF_NOT_READY', `ready() was called twice: this process is ${this.#phase.is}.`);
+    }
+    this.#phase = { is: 'taking-over' };
+    const takeover = this.#takeover;
+    try {
+      await this.#estate.accept();
+      this.#mustBeTakingOver();
+      if (takeover !== null) await this.#decide(takeover);
+      this.#mustBeTakingOver();
+    } catch (error) {
+      if (this.#phase.is === 'taking-over') await this.#renounce(error);
+      throw error;
+    }
+    this.#phase = { is: 'serving' };
+    this.#restoreStderr();
+    // Without its control path the process still serves, so this failing is no reason to give the service up.
+    await this.#openControl(takeover).catch((error) => this.#report(error));
+  }
+
+  /**
+   * Starts the next version and hands everything over to it. Resolves with its process id at commit, when this process
+   * has stopped accepting and drains.
+   *
+   * @throws ERR_HANDOFF_BUSY while another handoff runs, ERR_HANDOFF_NOT_READY before `ready()` and after commit,
+   *   ERR_HANDOFF_EXEC_FAILED when the program cannot be started, ERR_HANDOFF_SUCCESSOR_EXITED (a `SuccessorError` with
+   *   exit status and the end of its standard error), ERR_HANDOFF_TIMEOUT. In every case this process serves on.
+   */
+  async upgrade(options: UpgradeOptions = {}): Promise<number> {
+    this.#requireSupport('upgrade()');
+    const mode = options.keep === true ? 'keep' : 'replace';
+    return this.#offer(mode, (signal) => this.#spawn(options, signal), options.signal);
+  }
+
+  /**
+   * Stops accepting, finishes what is in flight, and leaves. Resolves with the report, as `closed` does.
+   *
+   * @param options.timeout how long it may take, in milliseconds; `drainTimeout` by default
+   */
+  async shutdown({ timeout = this.#settings.drainTimeout }: { timeout?: number } = {}): Promise<DrainReport> {
+    readTimeout('timeout', timeout);
+    const phase = this.#phase;
+    if (phase.is === 'draining' || phase.is === 'shutting-down' || phase.is === 'left') return this.closed;
+    if (phase.is === 'offering') {
+      phase.callOff.abort(new HandoffError('ERR_HANDOFF_ABORTED', 'This process is shutting down.'));
+    }
+    this.#phase = { is: 'shutting-down' };
+    // Before `ready()` is done there is a predecessor that serves: closing the connection leaves it the owner.
+    if (phase.is === 'starting' || phase.is === 'taking-over') {
+      this.#takeover?.abort(new HandoffError('ERR_HANDOFF_ABORTED', 'The successor was told to shut down.'));
+    }
+    if (this.#upstream.is === 'connected') this.#upstream.takeover.release();
+    this.#stopAccepting();
+    await this.#drainToEnd('shutdown', { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: timeout }, null);
+    return this.closed;
+  }
+
+  /** Cuts off whatever a drain still waits for; without a drain, it shuts down at once. */
+  hammer(): void {
+    this.#force.abort();
+    void this.shutdown({ timeout: 0 });
+  }
+
+  /** What each signal's action does. */
+  #actOnSignal(action: SignalAction): void {
+    if (action === 'upgrade') this.#inBackground(this.upgrade());
+    else if (action === 'keep') this.#inBackground(this.upgrade({ keep: true }));
+    else if (action === 'shutdown' && this.#stopSignals === 0) this.#inBackground(this.shutdown());
+    else this.hammer();
+    if (action === 'shutdown') this.#stopSignals++;
+  }
+
+  // ---- as a successor ----
+
+  /** Writes the newline, waits for the predecessor's word, and settles with it. */
+  async #decide(takeover: Takeover): Promise<void> {
+    using deadline = Deadline.after(
+      this.#settings.readyTimeout + decisionGrace,
+      'The predecessor answered the ready pipe with neither COMMITTED nor ABORT',
+    );
+    const decision = await takeover.announceReady(deadline.signal);
+    if (decision === 'committed') this.#upstream = { is: 'connected', takeover };
+    const inherited = takeover.take(controlName);
+    if (inherited !== null) this.#control = { is: 'held', listener: inherited.descriptor };
+    takeover.settle({
+      onLateState: (state: SavedState) => this.#inBackground(this.#estate.restoreLate(state)),
+      onEnd: (end) => this.#inBackground(this.#afterPredecessor(takeover, end)),
+    });
+  }
+
+  /** Accepts on the control path, except beside an owner who does. */
+  async #openControl(takeover: Takeover | null): Promise<void> {
+    if (this.#control.is !== 'held') return;
+    if (takeover?.mode === 'keep' && this.#upstream.is === 'connected') return;
+    await this.#reception.open(this.#control.listener);
+    this.#control = { is: 'open', listener: this.#control.listener };
+  }
+
+  /** The predecessor is gone. One that stood beside this process leaves its role, unless it gave that to another. */
+  async #afterPredecessor(takeover: Takeover, end: PredecessorEnd): Promise<void> {
+    this.#upstream = { is: 'none' };
+    if (takeover.mode !== 'keep' || this.#control.is !== 'held') return;
+    if (end.how === 'released') {
+      this.#control.listener.close();
+      this.#control = { is: 'none' };
+    } else if (this.#phase.is === 'serving' || this.#phase.is === 'offering') {
+      await this.#openControl(takeover);
+    }
+  }
+
+  /** `ready()` failed: the predecessor stays the owner, and what was accepted here is finished. */
+  async #renounce(error: unknown): Promise<void> {
+    this.#takeover?.abort(error);
+    this.#phase = { is: 'shutting-down' };
+    this.#stopAccepting();
+    const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: this.#settings.drainTimeout };
+    await this.#estate.drain(limits, this.#force.signal, new AbortController().signal);
+    this.#letGo(this.#takeover === null ? 'remove' : 'close');
+    this.#restoreStderr();
+    this.#phase = { is: 'left' };
+  }
+
+  /** Until commit the end of standard error goes to the predecessor, who reports a failure with it. */
+  #restoreStderr(): void {
+    if (this.#stderr === null) return;
+    duplicateTo(this.#stderr.fd, 2);
+    this.#stderr.close();
+    this.#stderr = null;
+  }
+
+  // ---- as a predecessor ----
+
+  /**
+   * One handoff, from its beginning to commit. `meet` brings the candidate. Whatever goes wrong on the way, this process
+   * has served all the while and serves on.
+   */
+  async #offer(mode: Mode, meet: (signal: AbortSignal) => Promise<Meeting>, outer?: AbortSignal): Promise<number> {
+    this.#mayOffer();
+    const callOff = new AbortController();
+    this.#phase = { is: 'offering', callOff };
+    const signal = outer === undefined ? callOff.signal : AbortSignal.any([callOff.signal, outer]);
+    using deadline = Deadline.after(this.#settings.readyTimeout, 'The successor was not ready', signal);
+    let meeting: Meeting | null = null;
+    try {
+      meeting = await meet(deadline.signal);
+      const { candidate, pid, spawned } = meeting;
+      await makeOffer(candidate, this.#offerTo(mode), deadline.signal, (phase) =>
+        this.#tell('offer', { pid, mode, phase }),
+      );
+      // A shutdown that came while the newline was on its way has the last word.
+      if (this.#phase.is !== 'offering') throw callOff.signal.reason;
+      spawned?.detach();
+      if (mode === 'replace') this.#commit(meeting);
+      else this.#standBeside(meeting, mode);
+      return pid;
+    } catch (error) {
+      const failure = await this.#rollBack(meeting, error);
+      throw failure;
+    } finally {
+      if (this.#phase.is === 'offering') this.#phase = { is: 'serving' };
+    }
+  }
+
+  #offerTo(mode: Mode) {
+    const control =
+      this.#control.is === 'open' && (mode === 'replace' || (mode === 'keep' && this.#heir === null))
+        ? [{ name: controlName, fd: this.#control.listener.fd }]
+        : [];
+    return {
+      mode,
+      generation: this.generation,
+      descriptors: [...this.#estate.descriptors, ...control],
+      states: this.#estate.stateEntries,
+      saveStates: () => this.#estate.save('early'),
+      readyTimeout: this.#settings.readyTimeout,
+    };
+  }
+
+  /** The newline was read: this process stops accepting, keeps its copies, and drains. One step, without a pause. */
+  #commit({ candidate, pid }: Meeting): void {
+    const succession = new Succession(candidate.channel, (names) => this.#estate.abandon(names));
+    this.#phase = { is: 'draining', succession };
+    // Upstream first: whoever drains for us must not step in when this process leaves.
+    if (this.#upstream.is === 'connected') this.#upstream.takeover.release();
+    this.#heir?.release();
+    this.#stopAccepting();
+    succession.committed(this.#settings.drainTimeout, 'replace');
+    this.#tell('commit', { pid, mode: 'replace' });
+    this.#inBackground(this.#drainForSuccessor(succession, pid));
+  }
+
+  /** The newline was read from a successor that serves beside this process. */
+  #standBeside({ candidate, pid }: Meeting, mode: Mode): void {
+    const succession = new Succession(candidate.channel, () => {});
+    succession.committed(0, mode);
+    this.#tell('commit', { pid, mode });
+    if (mode !== 'keep' || this.#heir !== null || this.#control.is === 'none') {
+      void succession.drained({});
+      return;
+    }
+    this.#heir = succession;
+    void succession.departure.then(() => {
+      if (this.#heir === succession) this.#heir = null;
+    });
+  }
+
+  /** What is left to do when a handoff has failed; returns the error with everything that is known. */
+  async #rollBack(meeting: Meeting | null, error: unknown): Promise<Error> {
+    let failure = error instanceof Error ? error : new Error(String(error));
+    if (meeting !== null) {
+      void meeting.candidate.channel.control.end();
+      if (meeting.spawned !== null) failure = await endFailed(meeting.spawned, failure);
+      meeting.candidate.channel[Symbol.dispose]();
+    }
+    this.#estate.reassert();
+    this.#tell('rollback', { error: failure });
+    return failure;
+  }
+
+  /** After commit: late state, the drain, the last word. Or the give-back, when the successor dies before that. */
+  async #drainForSuccessor(succession: Succession, pid: number): Promise<void> {
+    const died = new AbortController();
+    void succession.departure.then((departure) => {
+      if (departure === 'died') died.abort();
+    });
+    this.#inBackground(this.#sendLateStates(succession, died.signal));
+    const { drainTimeout } = this.#settings;
+    const limits = {
+      idle: Number.POSITIVE_INFINITY,
+      halfSent: Math.min(halfSentGrace, drainTimeout),
+      total: drainTimeout,
+    };
+    await this.#drainToEnd('handoff', limits, { succession, pid, died: died.signal });
+  }
+
+  async #sendLateStates(succession: Succession, died: AbortSignal): Promise<void> {
+    using deadline = Deadline.after(this.#settings.drainTimeout, 'The late state was not sent', died);
+    await succession.lateStates(await untilAborted(this.#estate.save('late'), deadline.signal), deadline.signal);
+  }
+
+  /** The successor died while this process drained: it serves again, as if nothing had happened. */
+  async #giveBack(pid: number): Promise<void> {
+    this.#draining = new AbortController();
+    this.#estate.reassert();
+    await this.#estate.accept();
+    await this.#openControl(null);
+    this.#phase = { is: 'serving' };
+    this.#tell('give-back', { pid });
+  }
+
+  async #receive(visitor: Visitor): Promise<void> {
+    const { hello, control, channel, peer } = visitor;
+    try {
+      if (channel === null) {
+        throw new HandoffError('ERR_HANDOFF_REFUSED', `This version does not answer the intent "${hello.intent}".`);
+      }
+      this.#mayOffer();
+      const mode: Mode = hello.intent === 'share' ? 'share' : 'replace';
+      await this.#offer(mode, async () => ({ candidate: { channel, hello }, pid: peer.pid, spawned: null }));
+    } catch (error) {
+      // An offer that failed has said ABORT and closed the connection; this is for those that were never made.
+      control.send('REFUSED', abortPayload(error));
+      void control.end().then(() => channel?.[Symbol.dispose]());
+    }
+  }
+
+  async #spawn(options: UpgradeOptions, signal: AbortSignal): Promise<Meeting> {
+    const start = startOfThisProcess();
+    const foreign = options.command !== undefined && options.command !== start.command;
+    const spawned = await SpawnedSuccessor.spawn(
+      {
+        command: options.command ?? start.command,
+        args: options.args ?? (options.command === undefined ? start.args : []),
+        cwd: options.cwd ?? start.cwd,
+        env: options.env ?? process.env,
+        stderr: options.stderr ?? (foreign ? 'inherit' : 'capture'),
+      },
+      signal,
+    );
+    const { channel } = spawned;
+    try {
+      const hello = readHello(await channel.control.expect(['HELLO'], signal));
+      if (channel.readToken() !== hello.token) {
+        throw new HandoffError(
+          'ERR_HANDOFF_PROTOCOL',
+          'The lane of the spawned successor does not bear the token of its HELLO.',
+        );
+      }
+      return { candidate: { channel, hello }, pid: spawned.pid, spawned };
+    } catch (error) {
+      channel.control.send('ABORT', abortPayload(error));
+      const failure = await endFailed(spawned, error as Error);
+      channel[Symbol.dispose]();
+      throw failure;
+    }
+  }
+
+  // ---- leaving ----
+
+  #stopAccepting(): void {
+    this.#estate.stopAccepting();
+    if (this.#control.is === 'open') {
+      this.#reception.close();
+      this.#control = { is: 'held', listener: this.#control.listener };
+    }
+    this.#draining.abort(new HandoffError('ERR_HANDOFF_ABORTED', 'This process is draining.'));
+  }
+
+  /** Drains, and either leaves or, where the successor dies meanwhile, serves again. */
+  async #drainToEnd(
+    reason: DrainReport['reason'],
+    limits: DrainLimits,
+    successor: { succession: Succession; pid: number; died: AbortSignal } | null,
+  ): Promise<void> {
+    const begun = performance.now();
+    const cancel = successor?.died ?? new AbortController().signal;
+    const end = await this.#estate.drain(limits, this.#force.signal, cancel);
+    if (end.how === 'cancelled' && successor !== null) return this.#giveBack(successor.pid);
+    const counts = end.how === 'drained' ? end.counts : { moved: 0, drained: 0, forced: 0 };
+    const report: DrainReport = { ...counts, duration: Math.round(performance.now() - begun), reason };
+    await this.#finish(report, successor?.succession ?? null);
+  }
+
+  async #finish(report: DrainReport, succession: Succession | null): Promise<void> {
+    this.#phase = { is: 'left' };
+    this.#tell('drain', report);
+    const hooks = this.#closeHooks.map((hook) =>
+      Promise.resolve()
+        .then(hook)
+        .catch((error) => this.#report(error)),
+    );
+    await Promise.race([Promise.all(hooks), delay(closeHooksLimit, undefined, { ref: false })]);
+    await succession?.drained({ ...report });
+    await this.#heir?.drained({ ...report });
+    this.#letGo(succession === null && this.#heir === null ? 'remove' : 'close');
+    if (report.forced > 0) {
+      process.emitWarning(
+        `${report.forced} connection(s) were cut off with something unfinished after ${report.duration} ms of draining.`,
+        { type: 'HandoffWarning', code: 'FD_HANDOFF_FORCED' },
+      );
+    }
+    this.#settleClosed(report);
+    if (this.#settings.exit) await leave(report.reason === 'shutdown' && report.forced > 0 ? 1 : 0);
+  }
+
+  /** Closes everything that is held. Socket files are removed only where nobody is left to serve on them. */
+  #letGo(how: 'close' | 'remove'): void {
+    this.#signals?.[Symbol.dispose]();
+    this.#estate[how]();
+    if (this.#control.is === 'none') return;
+    this.#reception.close();
+    if (how === 'remove' && this.#settings.control !== null)
+      unlinkWhileHeld(this.#settings.control, this.#control.listener);
+    this.#control.listener.close();
+    this.#control = { is: 'none' };
+  }
+
+  // ---- small change ----
+
+  #mayRegister(what: string): void {
+    if (this.#phase.is === 'starting' || this.#phase.is === 'serving') return;
+    throw new HandoffError(
+      this.#phase.is === 'offering' ? 'ERR_HANDOFF_BUSY' : 'ERR_HANDOFF_NOT_READY',
+      `${what}() cannot be called while this process is ${this.#phase.is}: call it before ready().`,
+    );
+  }
+
+  #mayOffer(): void {
+    const phase = this.#phase.is;
+    if (phase === 'serving') return;
+    if (phase === 'offering') {
+      throw new HandoffError(
+        'ERR_HANDOFF_BUSY',
+        `Process ${process.pid} is handing over to a successor already: try again when that is done.`,
+      );
+    }
+    throw new HandoffError(
+      'ERR_HANDOFF_NOT_READY',
+      phase === 'starting' || phase === 'taking-over'
+        ? `Process ${process.pid} is not ready itself yet: wait for ready().`
+        : `Process ${process.pid} does not own the service any more: it is ${phase}.`,
+    );
+  }
+
+  /** A shutdown may have come while `ready()` waited for something else. */
+  #mustBeTakingOver(): void {
+    if (this.#phase.is === 'taking-over') return;
+    throw new HandoffError('ERR_HANDOFF_ABORTED', 'This process was told to shut down before it was ready.');
+  }
+
+  #requireSupport(what: string): void {
+    if (isSupported()) return;
+    throw new HandoffError(
+      'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
+      `${what} needs descriptors to be handed between processes, which works on Linux and macOS and not on ${process.platform}. Restart the process instead.`,
+    );
+  }
+
+  #tell<Name extends Exclude<keyof HandoffEvents, 'error'>>(name: Name, ...[payload]: HandoffEvents[Name]): void {
+    diagnosticsChannel(`fd-handoff:${name}`).publish(payload);
+    try {
+      (this as EventEmitter).emit(name, payload);
+    } catch (error) {
+      // A listener of the application must not decide over the service.
+      this.#report(error);
+    }
+  }
+
+  /** For what nobody awaits: its failure is reported, and changes nothing else. */
+  #inBackground(work: Promise<unknown>): void {
+    work.catch((error) => this.#report(error));
+  }
+
+  #report(error: unknown): void {
+    const failure = error instanceof Error ? error : new Error(String(error));
+    diagnosticsChannel('fd-handoff:error').publish({ error: failure });
+    if (this.listenerCount('error') > 0) this.emit('error', failure);
+    else
+      process.emitWarning(failure.message, {
+        type: 'HandoffWarning',
+        code: (failure as NodeJS.ErrnoException).code ?? 'FD_HANDOFF_ERROR',
+      });
+  }
+}
+
+/** Ends a spawned successor that has failed, and adds what its exit says to the reason. */
+async function endFailed(spawned: SpawnedSuccessor, reason: Error): Promise<Error> {
+  const exit = await spawned.terminate();
+  if (!(reason instanceof HandoffError)) return reason;
+  const diedByItself = reason.code === 'ERR_HANDOFF_SUCCESSOR_EXITED';
+  return diedByItself ? spawned.failure(exit, reason) : spawned.annotate(reason, exit);
+}
+
+/**
+ * Finds the process that serves now and receives what it offers, or starts fresh. The predecessor serves on until
+ * `ready()`.
+ *
+ * @throws ERR_HANDOFF_BUSY, ERR_HANDOFF_NOT_READY, ERR_HANDOFF_UNTRUSTED_PEER and others when there is a predecessor that
+ *   refuses: it serves on, and this process should end
+ */
+export async function handoff(options: HandoffOptions = {}): Promise<Handoff> {
+  const settings = readOptions(options);
+  if (!isSupported()) return new Handoff(settings, null, null, null);
+  const found = await findPredecessor({
+    control: settings.control,
+    intent: settings.share ? 'share' : 'takeover',
+    timeout: settings.readyTimeout,
+  });
+  if (found.is === 'fresh') return new Handoff(settings, null, found.control, null);
+  return new Handoff(settings, found.takeover, null, found.stderr);
+}

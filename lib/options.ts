@@ -1,0 +1,101 @@
+import { resolve } from 'node:path';
+import type { PeerCredentials } from './fd/peer-credentials.ts';
+import { authorizeSameUser } from './handoff/reception.ts';
+import { type SignalMap, signalMap } from './process/signals.ts';
+
+/** What `handoff()` can be told. Everything has a default. */
+export interface HandoffOptions {
+  /**
+   * Path of the control socket, by which any process of the same user can take over (`@name`: Linux abstract). Without
+   * it only `upgrade()` replaces the process.
+   */
+  readonly control?: string;
+  /** `'default'`, `false` for none, or a map from signal to action. */
+  readonly signals?: string | false | SignalMap;
+  /** How long a successor may take from its start to ready, in milliseconds; 60 000 by default. */
+  readonly readyTimeout?: number;
+  /** How long draining may take before what is left is cut off, in milliseconds; 30 000 by default. */
+  readonly drainTimeout?: number;
+  /** Who may talk on the control socket; by default the same user and root. */
+  readonly authorize?: (peer: PeerCredentials) => boolean | Promise<boolean>;
+  /** Takes copies of the listeners beside the present owner, instead of replacing it; false by default. */
+  readonly share?: boolean;
+  /** Leaves the process when it is drained; true by default. `false` only settles `closed`. */
+  readonly exit?: boolean;
+}
+
+/** The options with their defaults, checked. */
+export interface Settings {
+  readonly control: string | null;
+  readonly signals: SignalMap | null;
+  readonly readyTimeout: number;
+  readonly drainTimeout: number;
+  readonly authorize: (peer: PeerCredentials) => boolean | Promise<boolean>;
+  readonly share: boolean;
+  readonly exit: boolean;
+}
+
+/**
+ * A minute: as long as the slowest start that is still a start (a cold cache, a large module graph), and short enough
+ * that a deploy whose new version hangs is reported while somebody watches.
+ */
+const defaultReadyTimeout = 60_000;
+
+/** Half a minute: as long as most proxies wait for an answer; also Kubernetes' default grace, and systemd's third. */
+const defaultDrainTimeout = 30_000;
+
+/** setTimeout() takes 32 bits; more would fire at once. */
+const longestTimeout = 2 ** 31 - 1;
+
+/** Reads the options; throws a TypeError or RangeError for what cannot be. */
+export function readOptions(options: HandoffOptions): Settings {
+  const { control, authorize = authorizeSameUser, share = false, exit = true } = options;
+  if (control !== undefined && (typeof control !== 'string' || control === '')) {
+    throw invalid(
+      TypeError,
+      'ERR_INVALID_ARG_TYPE',
+      `The "control" option must be a non-empty string. Received ${String(control)}`,
+    );
+  }
+  if (typeof authorize !== 'function') {
+    throw invalid(
+      TypeError,
+      'ERR_INVALID_ARG_TYPE',
+      `The "authorize" option must be a function. Received ${typeof authorize}`,
+    );
+  }
+  if (share && control === undefined) {
+    throw invalid(
+      TypeError,
+      'ERR_INVALID_ARG_VALUE',
+      'The "share" option needs "control": the path of the owner to share with.',
+    );
+  }
+  return {
+    // Absolute at once: the application may change its working directory before the path is used again.
+    control: control === undefined || control.startsWith('@') ? (control ?? null) : resolve(control),
+    signals: signalMap(options.signals ?? 'default'),
+    readyTimeout: readTimeout('readyTimeout', options.readyTimeout ?? defaultReadyTimeout),
+    drainTimeout: readTimeout('drainTimeout', options.drainTimeout ?? defaultDrainTimeout),
+    authorize,
+    share,
+    exit,
+  };
+}
+
+/** A timeout in milliseconds: 0 to about 24.8 days. */
+export function readTimeout(name: string, value: number): number {
+  if (typeof value !== 'number') {
+    throw invalid(TypeError, 'ERR_INVALID_ARG_TYPE', `The "${name}" option must be a number. Received ${typeof value}`);
+  }
+  if (value >= 0 && value <= longestTimeout) return value;
+  throw invalid(
+    RangeError,
+    'ERR_OUT_OF_RANGE',
+    `The value of "${name}" is out of range. It must be >= 0 and <= ${longestTimeout} milliseconds. Received ${value}`,
+  );
+}
+
+function invalid(type: ErrorConstructor, code: string, message: string): Error {
+  return Object.assign(new type(message), { code });
+}

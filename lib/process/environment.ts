@@ -1,0 +1,57 @@
+import { setCloseOnExec } from '../fd/descriptor.ts';
+import { HandoffError } from '../fd/handoff-error.ts';
+import { OwnedFd } from '../fd/owned-fd.ts';
+
+/** `<control fd>,<lane fd>`: this process was spawned by its predecessor's `upgrade()`. */
+export const channelVariable = 'FD_HANDOFF_CHANNEL';
+
+/** The number of the descriptor that standard error really is, while descriptor 2 is a pipe to the predecessor. */
+export const stderrVariable = 'FD_HANDOFF_STDERR';
+
+/** What a spawned successor inherits from its predecessor. */
+export interface InheritedChannel {
+  readonly control: OwnedFd;
+  readonly lane: OwnedFd;
+  readonly stderr: OwnedFd | null;
+}
+
+/**
+ * The connections to the process that spawned this one; null where nobody did. The variables are removed as soon as they
+ * are read: a helper that this process starts would believe that it had a predecessor, and block or fail.
+ */
+export function takeInheritedChannel(environment: NodeJS.ProcessEnv = process.env): InheritedChannel | null {
+  const channel = takeVariable(environment, channelVariable);
+  const stderr = takeVariable(environment, stderrVariable);
+  if (channel === undefined) return null;
+  const [control, lane, ...rest] = channel.split(',').map((text) => parseDescriptor(channelVariable, text));
+  if (control === undefined || lane === undefined || rest.length > 0) throw malformed(channelVariable, channel);
+  return {
+    control: own(control, 'the control connection to the predecessor'),
+    lane: own(lane, 'the lane from the predecessor'),
+    stderr: stderr === undefined ? null : own(parseDescriptor(stderrVariable, stderr), 'the real standard error'),
+  };
+}
+
+function takeVariable(environment: NodeJS.ProcessEnv, name: string): string | undefined {
+  const value = environment[name];
+  delete environment[name];
+  return value;
+}
+
+function parseDescriptor(variable: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw malformed(variable, text);
+  return Number(text);
+}
+
+/** Inherited descriptors come without close-on-exec: it was cleared for this process, not for the ones it starts. */
+function own(fd: number, purpose: string): OwnedFd {
+  setCloseOnExec(fd, true);
+  return new OwnedFd(fd, purpose);
+}
+
+function malformed(variable: string, value: string): HandoffError {
+  return new HandoffError(
+    'ERR_HANDOFF_PROTOCOL',
+    `The environment variable ${variable} is "${value}", which is not what a predecessor sets. Was it set by hand?`,
+  );
+}

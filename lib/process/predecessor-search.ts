@@ -1,0 +1,96 @@
+import net from 'node:net';
+import { ReceivingChannel } from '../channel/channel.ts';
+import { Control } from '../channel/control.ts';
+import { Deadline } from '../channel/deadline.ts';
+import { HandoffError } from '../fd/handoff-error.ts';
+import type { OwnedFd } from '../fd/owned-fd.ts';
+import { peerCredentials } from '../fd/peer-credentials.ts';
+import { claimUnixPath, connectTo } from '../handoff/control-path.ts';
+import { controlBacklog } from '../handoff/reception.ts';
+import { Takeover } from '../handoff/successor.ts';
+import { takeInheritedChannel } from './environment.ts';
+
+export interface SearchOptions {
+  /** The control path; null where there is none. */
+  readonly control: string | null;
+  readonly intent: 'takeover' | 'share';
+  /** How long one predecessor may take to make its offer, in milliseconds. */
+  readonly timeout: number;
+}
+
+/** What a starting process found. */
+export type Found =
+  | { readonly is: 'takeover'; readonly takeover: Takeover; readonly stderr: OwnedFd | null }
+  /** Nobody is there; the control path, where there is one, is ours now. */
+  | { readonly is: 'fresh'; readonly control: OwnedFd | null };
+
+/**
+ * How often a path is tried whose owner changes under us: it died while we talked to it, or another start claimed it
+ * between our look and our bind. Every round means that another process made progress, so that a few are plenty.
+ */
+const rounds = 10;
+
+/**
+ * Looks for a predecessor, in the documented order: the one that spawned this process, then whoever answers on the
+ * control path. A predecessor that dies before its offer is complete has none to give: the search goes on.
+ */
+export async function findPredecessor({ control, intent, timeout }: SearchOptions): Promise<Found> {
+  const inherited = takeInheritedChannel();
+  if (inherited !== null) {
+    const takeover = await takeOver(inherited.control, inherited.lane, intent, timeout);
+    if (takeover !== null) return { is: 'takeover', takeover, stderr: inherited.stderr };
+    inherited.stderr?.close();
+  }
+  if (control === null) return { is: 'fresh', control: null };
+
+  for (let round = 0; round < rounds; round++) {
+    using deadline = Deadline.after(timeout, `The process that listens on ${control} made no offer`);
+    const connection = await connectTo(control, deadline.signal);
+    if (connection === null) {
+      const claimed = await claimUnixPath(control, { mode: 0o600, backlog: controlBacklog }, deadline.signal);
+      if (claimed !== null) return { is: 'fresh', control: claimed };
+      continue;
+    }
+    checkOwner(connection, control);
+    const lane = await connectTo(control, deadline.signal);
+    if (lane === null) {
+      connection.close();
+      continue;
+    }
+    const takeover = await takeOver(connection, lane, intent, timeout);
+    if (takeover !== null) return { is: 'takeover', takeover, stderr: null };
+  }
+  throw new HandoffError(
+    'ERR_HANDOFF_ALREADY_OWNED',
+    `The control path ${control} changed hands ${rounds} times while this process tried to take over: are several versions being started at once?`,
+  );
+}
+
+/** Takes the offer of the process at the other end; null where that died meanwhile. Both connections are taken over. */
+async function takeOver(
+  control: OwnedFd,
+  lane: OwnedFd,
+  intent: SearchOptions['intent'],
+  timeout: number,
+): Promise<Takeover | null> {
+  using deadline = Deadline.after(timeout, 'The predecessor did not complete its offer');
+  const socket = new net.Socket({ fd: control.release() });
+  const channel = new ReceivingChannel(new Control(socket, 'predecessor'), lane);
+  try {
+    return await Takeover.begin(channel, intent, deadline.signal);
+  } catch (error) {
+    if (error instanceof HandoffError && error.code === 'ERR_HANDOFF_PREDECESSOR_EXITED') return null;
+    throw error;
+  }
+}
+
+/** What is received from a control path is served from: somebody else's process must not be trusted with that. */
+function checkOwner(connection: OwnedFd, path: string): void {
+  const { uid, pid } = peerCredentials(connection.fd);
+  if (uid === 0 || uid === process.getuid?.()) return;
+  connection.close();
+  throw new HandoffError(
+    'ERR_HANDOFF_UNTRUSTED_PEER',
+    `Process ${pid} of user ${uid} listens on ${path}: nothing is taken over from another user. Give a path in a folder that only this user can write to.`,
+  );
+}

@@ -1,0 +1,216 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import net from 'node:net';
+import { SendingChannel } from '../channel/channel.ts';
+import { Control } from '../channel/control.ts';
+import { untilAborted } from '../channel/deadline.ts';
+import { HandoffError } from '../fd/handoff-error.ts';
+import { OwnedFd } from '../fd/owned-fd.ts';
+import { socketPair } from '../fd/socket.ts';
+import { channelVariable, stderrVariable } from './environment.ts';
+import type { Start } from './start.ts';
+
+/**
+ * How long a successor that has failed may take to leave after SIGTERM before it is killed. It has been told by ABORT,
+ * serves nobody, and holds copies of our listeners; what it still wants to do (write a log, close a database) is done in
+ * two seconds, and one that hangs gains nothing from more.
+ */
+const terminationGrace = 2_000;
+
+/** How much of a failed successor's standard error is kept for the message: a stack trace or two. */
+const stderrTailLength = 4 * 1024;
+
+/** The child's descriptor numbers, after standard input, output and error. */
+const childControl = 3;
+const childLane = 4;
+const childStderr = 5;
+
+/** How the process ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface SpawnOptions extends Start {
+  readonly env: NodeJS.ProcessEnv;
+  /**
+   * `capture`: the end of its standard error is kept until commit, when the library in it takes its own back.
+   * `inherit`: for programs that do not use this library, and would lose it when this process leaves.
+   */
+  readonly stderr: 'capture' | 'inherit';
+}
+
+/** A successor that this process has spawned: the channel to it, and its life as a child. */
+export class SpawnedSuccessor {
+  readonly pid: number;
+  readonly channel: SendingChannel;
+  /** Settles, and never rejects, when the child has exited and its standard error is read. */
+  readonly exited: Promise<Exit>;
+  readonly #child: ChildProcess;
+  readonly #stderr: StderrTail;
+
+  private constructor(child: ChildProcess, pid: number, channel: SendingChannel, stderr: StderrTail) {
+    this.#child = child;
+    this.pid = pid;
+    this.channel = channel;
+    this.#stderr = stderr;
+    this.exited = new Promise((resolve) => {
+      // 'close' comes after 'exit' and after the end of standard error. A grandchild can hold that open for good, so the
+      // exit alone has to do after a moment; what the child itself wrote is in the pipe by then.
+      child.once('exit', (code, signal) => {
+        const exit: Exit = { code, signal };
+        const enough = setTimeout(resolve, 200, exit);
+        child.once('close', () => {
+          clearTimeout(enough);
+          resolve(exit);
+        });
+      });
+    });
+  }
+
+  /** Starts the program. Rejects with ERR_HANDOFF_EXEC_FAILED when there is nothing to start. */
+  static async spawn(options: SpawnOptions, signal: AbortSignal): Promise<SpawnedSuccessor> {
+    const [control, childsControl] = ownedPair('the control connection to the successor');
+    const [lane, childsLane] = ownedPair('the lane to the successor');
+    let child: ChildProcess | null = null;
+    try {
+      const captures = options.stderr === 'capture';
+      child = spawn(options.command, options.args, {
+        cwd: options.cwd,
+        env: {
+          ...options.env,
+          [channelVariable]: `${childControl},${childLane}`,
+          ...(captures ? { [stderrVariable]: String(childStderr) } : {}),
+        },
+        // spawn() clears close-on-exec in the child only. To do it here would let anything else that this process starts
+        // in the meantime inherit the connections.
+        stdio: [
+          'inherit',
+          'inherit',
+          captures ? 'pipe' : 'inherit',
+          childsControl.fd,
+          childsLane.fd,
+          ...(captures ? [2] : []),
+        ],
+      });
+      const stderr = new StderrTail(child);
+      await untilAborted(started(child, options), signal);
+      const channel = new SendingChannel(new Control(new net.Socket({ fd: control.release() }), 'successor'), lane);
+      channel.control.peerPid = child.pid as number;
+      return new SpawnedSuccessor(child, child.pid as number, channel, stderr);
+    } catch (error) {
+      child?.kill('SIGKILL');
+      control.close();
+      lane.close();
+      throw error instanceof HandoffError ? error : notStarted(error as Error, options);
+    } finally {
+      childsControl.close();
+      childsLane.close();
+    }
+  }
+
+  /** Lets it go on by itself: this process may leave before it, and hears no more of its standard error. */
+  detach(): void {
+    this.#stderr.detach();
+    this.#child.unref();
+  }
+
+  /** Ends a successor that has failed, and waits until it is gone, so that neither a zombie nor a listener is left. */
+  async terminate(): Promise<Exit> {
+    this.#child.kill('SIGTERM');
+    // A stopped process does not act on SIGTERM.
+    const kill = setTimeout(() => this.#child.kill('SIGKILL'), terminationGrace);
+    try {
+      return await this.exited;
+    } finally {
+      clearTimeout(kill);
+    }
+  }
+
+  /** The error for a child that has exited: its status and the end of what it wrote to standard error. */
+  failure(exit: Exit, cause: unknown): SuccessorError {
+    const status = exit.signal === null ? `with code ${exit.code}` : `by ${exit.signal}`;
+    const tail = this.#stderr.text.trimEnd();
+    const said = tail === '' ? '' : ` Its standard error ended with:\n${tail}`;
+    return new SuccessorError(
+      `The successor (process ${this.pid}) exited ${status} before it was ready; this process serves on.${said}`,
+      { cause, pid: this.pid, exit, stderr: tail },
+    );
+  }
+
+  /** Adds to `error`, which has another cause than the exit, what is known of the child. */
+  annotate(error: HandoffError, exit: Exit): SuccessorError {
+    const tail = this.#stderr.text.trimEnd();
+    const said = tail === '' ? '' : ` Its standard error ended with:\n${tail}`;
+    return new SuccessorError(
+      `${error.message} The successor (process ${this.pid}) was ended; this process serves on.${said}`,
+      { code: error.code, cause: error, pid: this.pid, exit, stderr: tail },
+    );
+  }
+}
+
+/** A failed `upgrade()`: besides the reason, what is known of the child that failed. */
+export class SuccessorError extends HandoffError {
+  /** The process id of the successor that failed. */
+  readonly pid: number;
+  /** Its exit code; null where a signal ended it. */
+  readonly exitCode: number | null;
+  /** The signal that ended it; null where it exited by itself. */
+  readonly signal: NodeJS.Signals | null;
+  /** The end of what it wrote to standard error, 4 KiB at most. */
+  readonly stderr: string;
+
+  constructor(
+    message: string,
+    details: { code?: HandoffError['code']; cause: unknown; pid: number; exit: Exit; stderr: string },
+  ) {
+    super(details.code ?? 'ERR_HANDOFF_SUCCESSOR_EXITED', message, { cause: details.cause });
+    this.pid = details.pid;
+    this.exitCode = details.exit.code;
+    this.signal = details.exit.signal;
+    this.stderr = details.stderr;
+  }
+}
+
+/** Keeps the end of a child's standard error, and passes all of it on to our own. */
+class StderrTail {
+  readonly #stream: NodeJS.ReadableStream | null;
+  #tail = '';
+
+  constructor(child: ChildProcess) {
+    this.#stream = child.stderr;
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      process.stderr.write(text);
+      this.#tail = (this.#tail + text).slice(-stderrTailLength);
+    });
+  }
+
+  get text(): string {
+    return this.#tail;
+  }
+
+  /** The child has its own back; the pipe lives until the last holder closes it, but nobody waits for that. */
+  detach(): void {
+    (this.#stream as net.Socket | null)?.unref();
+  }
+}
+
+function ownedPair(purpose: string): [OwnedFd, OwnedFd] {
+  const [ours, theirs] = socketPair();
+  return [new OwnedFd(ours, purpose), new OwnedFd(theirs, purpose)];
+}
+
+function started(child: ChildProcess, options: SpawnOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', (error) => reject(notStarted(error, options)));
+  });
+}
+
+/** Names the working directory too: spawn() reports a missing one as a missing program. */
+function notStarted(error: Error, { command, cwd }: SpawnOptions): HandoffError {
+  return new HandoffError(
+    'ERR_HANDOFF_EXEC_FAILED',
+    `The successor could not be started: ${error.message} (program ${command}, working directory ${cwd}). This process serves on.`,
+    { cause: error },
+  );
+}

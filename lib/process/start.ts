@@ -1,0 +1,52 @@
+import { realpathSync } from 'node:fs';
+import { isAbsolute, join, relative } from 'node:path';
+
+/** How this process was started: what it takes to start its next version in the same way. */
+export interface Start {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+}
+
+// Read when the module is loaded, before the application can change its working directory: a relative script would not
+// be found from another one.
+const realFolder = currentFolder();
+const folder = logicalFolder(realFolder);
+
+/**
+ * The command line and working directory of this process's start. Paths go through the symbolic links that they were
+ * started through: a deployment that points `current` to another release is followed.
+ */
+export function startOfThisProcess(): Start {
+  return {
+    command: process.execPath,
+    args: [...process.execArgv, ...process.argv.slice(1, 2).map(throughLinks), ...process.argv.slice(2)],
+    cwd: folder,
+  };
+}
+
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    // The folder was removed under us. An upgrade will fail with a clear ENOENT then; importing must not.
+    return '/';
+  }
+}
+
+/** `$PWD` keeps the links that `process.cwd()` has resolved, if it speaks of the same folder at all. */
+function logicalFolder(real: string): string {
+  const logical = process.env.PWD;
+  if (logical === undefined || !isAbsolute(logical)) return real;
+  try {
+    return realpathSync(logical) === real ? logical : real;
+  } catch {
+    return real;
+  }
+}
+
+/** Node makes the script's path absolute with the resolved folder; this puts the unresolved one back. */
+function throughLinks(script: string): string {
+  const inside = relative(realFolder, script);
+  return inside.startsWith('..') || isAbsolute(inside) ? script : join(folder, inside);
+}

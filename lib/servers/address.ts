@@ -1,0 +1,83 @@
+import { lookup } from 'node:dns/promises';
+import { isIP, isIPv6 } from 'node:net';
+import { resolve } from 'node:path';
+
+/** Where a listener is wanted, as the caller wrote it. */
+export interface AddressOptions {
+  /** 0 to 65535; 0 takes any free port and keeps it across replacements. */
+  readonly port?: number;
+  /** A name or an address; without it every address of the machine, IPv6 and IPv4 alike where there is IPv6. */
+  readonly host?: string;
+  /** A Unix socket's path, `@name` for a Linux abstract one; instead of a port. */
+  readonly path?: string;
+}
+
+/** Where a listener is wanted, resolved. */
+export type Address =
+  | { readonly family: 'tcp'; readonly host: string | null; readonly address: string; readonly port: number }
+  | { readonly family: 'unix'; readonly path: string };
+
+/** Where a listener is, as the kernel tells. */
+export interface BoundAddress {
+  readonly address?: string;
+  readonly port?: number;
+  readonly path?: string;
+}
+
+/** Reads and resolves what the caller wrote. Throws a TypeError or RangeError like Node's own for what cannot be. */
+export async function resolveAddress({ port, host, path }: AddressOptions): Promise<Address> {
+  if (path !== undefined) {
+    if (typeof path !== 'string' || path === '') throw invalidType('path', 'a non-empty string', path);
+    if (port !== undefined) throw invalidValue('Give "port" or "path", not both.');
+    // Absolute, because it outlives this process's working directory.
+    return { family: 'unix', path: path.startsWith('@') ? path : resolve(path) };
+  }
+  if (port === undefined) throw invalidValue('Give "port" or "path": there is no default to listen on.');
+  if (typeof port !== 'number') throw invalidType('port', 'a number', port);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw Object.assign(
+      new RangeError(`The value of "port" is out of range. It must be >= 0 and <= 65535. Received ${port}`),
+      {
+        code: 'ERR_OUT_OF_RANGE',
+      },
+    );
+  }
+  if (host === undefined || host === '') return { family: 'tcp', host: null, address: '::', port };
+  if (typeof host !== 'string') throw invalidType('host', 'a string', host);
+  const address = isIP(host.replace(/%.*$/, '')) === 0 ? (await lookup(host)).address : host;
+  return { family: 'tcp', host, address, port };
+}
+
+/** The name of a listener that was given none. Without colons, which separate names in LISTEN_FDNAMES. */
+export function defaultName(address: Address): string {
+  if (address.family === 'unix') return `unix-${address.path.replaceAll(':', '.')}`;
+  const host = address.host === null ? '' : `${address.host.replaceAll(':', '.')}-`;
+  return `tcp-${host}${address.port}`;
+}
+
+/** Whether a listener that is bound to `bound` is what `wanted` asks for. Port 0 asks for whichever it is. */
+export function satisfies(bound: BoundAddress, wanted: Address): boolean {
+  if (wanted.family === 'unix') return bound.path === wanted.path;
+  if (bound.port === undefined || (wanted.port !== 0 && wanted.port !== bound.port)) return false;
+  if (bound.address === wanted.address) return true;
+  // Where there was no IPv6 when it was bound, "every address" is the IPv4 one.
+  return wanted.host === null && bound.address === '0.0.0.0';
+}
+
+/** For messages: `127.0.0.1:8080`, `[::1]:8080`, a path. */
+export function formatAddress({ address, port, path }: BoundAddress): string {
+  if (path !== undefined) return path;
+  if (address === undefined) return 'an unnamed address';
+  return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function invalidType(name: string, expected: string, value: unknown): TypeError {
+  const received = value === null ? 'null' : typeof value;
+  return Object.assign(new TypeError(`The "${name}" option must be ${expected}. Received ${received}`), {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+}
+
+function invalidValue(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_VALUE' });
+}

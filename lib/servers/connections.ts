@@ -1,0 +1,60 @@
+import type { Server, Socket } from 'node:net';
+
+/**
+ * The open connections of one server, tracked by ourselves: Node's own count leaves out what came by
+ * `emit('connection')`, and its `close()` knows nothing of upgraded sockets.
+ *
+ * This is what any `net` server can do: its connections speak the application's protocol, so the application alone knows
+ * which are idle. It hears of the drain by `app.draining`, and they have until the drain's deadline.
+ */
+export class Connections {
+  readonly sockets = new Set<Socket>();
+  #whenEmpty: (() => void)[] = [];
+
+  constructor(server: Server) {
+    server.prependListener('connection', (socket: Socket) => this.track(socket));
+  }
+
+  /** Resolves when no connection is open. */
+  empty(): Promise<void> {
+    if (this.sockets.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  /** From now on whatever is answered says that it is the last on its connection. */
+  announceClose(): void {}
+
+  /** Takes `announceClose` back: this process serves again. */
+  keepOpen(): void {}
+
+  /** Closes connections that wait for a next request, and those that have never sent a byte. Returns how many. */
+  closeIdle(): number {
+    return 0;
+  }
+
+  /** Ends connections whose request has begun and does not come to its end. Returns how many. */
+  closeHalfSent(): number {
+    return 0;
+  }
+
+  /** Destroys whatever is open. Returns how many. */
+  destroyAll(): number {
+    const { size } = this.sockets;
+    for (const socket of this.sockets) socket.destroy();
+    return size;
+  }
+
+  /** Stops watching the server: this process has nothing more to do with it. */
+  forget(): void {}
+
+  protected track(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.once('close', () => {
+      this.sockets.delete(socket);
+      if (this.sockets.size > 0) return;
+      const waiting = this.#whenEmpty;
+      this.#whenEmpty = [];
+      for (const resolve of waiting) resolve();
+    });
+  }
+}

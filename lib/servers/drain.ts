@@ -1,0 +1,79 @@
+import type { Connections } from './connections.ts';
+
+/** What became of the connections that were open when the drain began. */
+export interface DrainCounts {
+  /** Given to the successor, unclosed. */
+  readonly moved: number;
+  /** Ended in good order: answered, closed by the client, or idle. */
+  readonly drained: number;
+  /** Cut off at the deadline, or by the hammer, with something unfinished. */
+  readonly forced: number;
+}
+
+export interface DrainLimits {
+  /** When idle connections are closed, in milliseconds from the start; `Infinity`: their own keep-alive timeout does it. */
+  readonly idle: number;
+  /** When half-sent requests are given up. */
+  readonly halfSent: number;
+  /** When everything that is left is cut off. */
+  readonly total: number;
+}
+
+/** How a drain ended. */
+export type DrainEnd =
+  | { readonly how: 'drained'; readonly counts: DrainCounts }
+  /** This process serves again. */
+  | { readonly how: 'cancelled' };
+
+/**
+ * Finishes what is in flight on `connections`, whose listener no longer accepts. An idle connection is not closed at
+ * once: a request may be on the wire already and would be lost. It is told `Connection: close` with the next answer, or
+ * ends by its keep-alive timeout as it would have without us.
+ *
+ * @param force aborts to cut everything off now
+ * @param cancel aborts to serve again
+ */
+export async function drain(
+  connections: Connections,
+  limits: DrainLimits,
+  force: AbortSignal,
+  cancel: AbortSignal,
+): Promise<DrainEnd> {
+  const atStart = connections.sockets.size;
+  let forced = 0;
+  connections.announceClose();
+  const cutOff = () => {
+    connections.closeIdle();
+    forced += connections.destroyAll();
+  };
+  const timers = [
+    after(limits.idle, () => connections.closeIdle()),
+    after(limits.halfSent, () => {
+      forced += connections.closeHalfSent();
+    }),
+    after(limits.total, cutOff),
+  ];
+  if (force.aborted) cutOff();
+  force.addEventListener('abort', cutOff, { once: true });
+  try {
+    await Promise.race([connections.empty(), aborted(cancel)]);
+    if (!cancel.aborted)
+      return { how: 'drained', counts: { moved: 0, drained: Math.max(0, atStart - forced), forced } };
+    connections.keepOpen();
+    return { how: 'cancelled' };
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+    force.removeEventListener('abort', cutOff);
+  }
+}
+
+function after(milliseconds: number, act: () => void): NodeJS.Timeout | undefined {
+  return Number.isFinite(milliseconds) ? setTimeout(act, milliseconds) : undefined;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,254 @@
+import type { Server } from 'node:net';
+import { HandoffError } from '../fd/handoff-error.ts';
+import { isSupported } from '../fd/native.ts';
+import { OwnedFd } from '../fd/owned-fd.ts';
+import type { Inherited, NamedDescriptor } from '../handoff/manifest.ts';
+import type { SavedState, StateValue } from '../handoff/state.ts';
+import type { Takeover } from '../handoff/successor.ts';
+import {
+  type Address,
+  type AddressOptions,
+  type BoundAddress,
+  defaultName,
+  resolveAddress,
+  satisfies,
+} from './address.ts';
+import type { DrainCounts, DrainEnd, DrainLimits } from './drain.ts';
+import { defaultBacklog, Listener, type ListenerOptions, type Place } from './listener.ts';
+import { PlainPlace } from './plain-place.ts';
+import { Served } from './served.ts';
+
+/** Where and how `listen()` is to listen. */
+export interface ListenOptions extends AddressOptions {
+  /** Under which name the successor finds it; by default one made from the address. 1 to 255 characters, no colon. */
+  readonly name?: string;
+  /** How many connections the kernel may queue; 511 by default, capped by the system (net.core.somaxconn). */
+  readonly backlog?: number;
+  /** Permissions of a socket file, from its first moment; what the umask leaves by default. */
+  readonly mode?: number;
+  /** Leaves IPv4 out of a listener on `::`. */
+  readonly ipv6Only?: boolean;
+  /** SO_REUSEPORT, for a group of processes on one port. A handoff does not need it. */
+  readonly reusePort?: boolean;
+}
+
+/** Where a server listens. */
+export interface Listening extends BoundAddress {
+  readonly name: string;
+  /** Whether it came from the predecessor. */
+  readonly inherited: boolean;
+}
+
+/** A value that goes from each process to the next. */
+export interface StateHooks<Value extends StateValue = StateValue> {
+  /** Makes the value for the successor: JSON, or bytes. Runs while this process still serves, unless `late`. */
+  readonly save: () => Value | Promise<Value>;
+  /** Gets the predecessor's value, in the successor. */
+  readonly restore: (value: Value) => void | Promise<void>;
+  /** Saves at commit, when this process no longer accepts, instead of at the offer; restored when it arrives. */
+  readonly late?: boolean;
+}
+
+/** Everything that this process has to serve with and to hand over: servers, descriptors, state. */
+export class Estate {
+  readonly #takeover: Takeover | null;
+  readonly #served = new Map<string, Served>();
+  readonly #descriptors = new Map<string, OwnedFd>();
+  readonly #states = new Map<string, StateHooks>();
+  /** Names in use, those of listeners that are still being bound included. */
+  readonly #names = new Set<string>();
+
+  /** @param takeover what came from the predecessor; null where there was none */
+  constructor(takeover: Takeover | null) {
+    this.#takeover = takeover;
+  }
+
+  get served(): readonly Served[] {
+    return [...this.#served.values()];
+  }
+
+  /** Gives `server` the predecessor's listener, or a new one. Nothing is accepted yet. */
+  async listen(server: Server, options: ListenOptions): Promise<Served> {
+    const address = await resolveAddress(options);
+    return this.#naming(options.name ?? defaultName(address), async (name) => {
+      const place = await this.#placeFor(name, address, {
+        backlog: options.backlog ?? defaultBacklog,
+        mode: options.mode,
+        ipv6Only: options.ipv6Only ?? false,
+        reusePort: options.reusePort ?? false,
+      });
+      const served = new Served(server, place);
+      this.#served.set(name, served);
+      return served;
+    });
+  }
+
+  /** The predecessor's descriptor of that name, or what `open` makes; it stays ours, the caller borrows it. */
+  async descriptor(name: string, open: () => number | OwnedFd | Promise<number | OwnedFd>): Promise<number> {
+    return this.#naming(name, async () => {
+      const inherited = this.#takeover?.take(name)?.descriptor;
+      const opened = inherited ?? (await open());
+      const owned = typeof opened === 'number' ? new OwnedFd(opened, `the descriptor "${name}"`) : opened;
+      this.#descriptors.set(name, owned);
+      return owned.fd;
+    });
+  }
+
+  /** Registers a state, and restores what the predecessor saved. Resolves with whether there was something to restore. */
+  async state(name: string, hooks: StateHooks): Promise<boolean> {
+    if (this.#states.has(name)) throw duplicate('state', name);
+    this.#states.set(name, hooks);
+    const saved = this.#takeover?.state(name) ?? null;
+    if (saved === null || saved === 'late') return saved !== null;
+    await hooks.restore(saved.value);
+    return true;
+  }
+
+  /** Restores a late state. One that nobody has registered is dropped: this version has no use for it. */
+  async restoreLate(state: SavedState): Promise<void> {
+    await this.#states.get(state.name)?.restore(state.value);
+  }
+
+  /** What an offer says of the states. */
+  get stateEntries(): { name: string; late: boolean }[] {
+    return [...this.#states].map(([name, { late }]) => ({ name, late: late ?? false }));
+  }
+
+  /** Runs the `save` hooks, one after the other. */
+  async save(which: 'early' | 'late'): Promise<SavedState[]> {
+    const saved: SavedState[] = [];
+    for (const [name, { save, late = false }] of this.#states) {
+      if (late === (which === 'late')) saved.push({ name, late, value: await save() });
+    }
+    return saved;
+  }
+
+  /** What is to be handed over; borrowed. */
+  get descriptors(): NamedDescriptor[] {
+    return [
+      ...this.#listeners().map((listener) => listener.named),
+      ...[...this.#descriptors].map(([name, { fd }]) => ({ name, fd })),
+    ];
+  }
+
+  /** Accepts everywhere. When one place fails, those that accept already stop again. */
+  async accept(): Promise<void> {
+    try {
+      for (const served of this.#served.values()) await served.accept();
+    } catch (error) {
+      this.stopAccepting();
+      throw error;
+    }
+  }
+
+  stopAccepting(): void {
+    for (const served of this.#served.values()) served.stopAccepting();
+  }
+
+  /** Drains every server, all at the same time. */
+  async drain(limits: DrainLimits, force: AbortSignal, cancel: AbortSignal): Promise<DrainEnd> {
+    const ends = await Promise.all(this.served.map((served) => served.drain(limits, force, cancel)));
+    const counts = { moved: 0, drained: 0, forced: 0 };
+    for (const end of ends) {
+      if (end.how === 'cancelled') return end;
+      add(counts, end.counts);
+    }
+    return { how: 'drained', counts };
+  }
+
+  /** After a handoff that failed: what the successor may have changed of shared descriptors is put right. */
+  reassert(): void {
+    for (const listener of this.#listeners()) listener.reassert();
+  }
+
+  /**
+   * Lets go of listeners that the successor has no use for, so that whoever connects is refused at once instead of
+   * waiting in a queue that nobody serves.
+   */
+  abandon(names: readonly string[]): void {
+    for (const name of names) {
+      this.#served.get(name)?.place.remove();
+      this.#descriptors.get(name)?.close();
+    }
+  }
+
+  /** Closes this process's copies. */
+  close(): void {
+    for (const { place, connections } of this.#served.values()) {
+      place.close();
+      connections.forget();
+    }
+    for (const descriptor of this.#descriptors.values()) descriptor.close();
+  }
+
+  /** Closes everything for good: nobody inherits it, so socket files are removed. */
+  remove(): void {
+    for (const { place } of this.#served.values()) place.remove();
+    this.close();
+  }
+
+  #listeners(): Listener[] {
+    return this.served
+      .map(({ place }) => place)
+      .filter((place) => place instanceof Listener && !place.closed) as Listener[];
+  }
+
+  async #placeFor(name: string, address: Address, options: ListenerOptions): Promise<Place> {
+    if (!isSupported()) return new PlainPlace(name, address, options.backlog);
+    const inherited = this.#inherit(name, address);
+    if (inherited !== null) return Listener.adopt(name, inherited.descriptor, options.backlog);
+    return Listener.bind(name, address, options);
+  }
+
+  /**
+   * The predecessor's listener: by name, or by address where this version calls it otherwise. One whose address is not
+   * what is asked for is left alone, so that a wrong port is never served.
+   */
+  #inherit(name: string, address: Address): Inherited | null {
+    const takeover = this.#takeover;
+    if (takeover === null) return null;
+    const fitting = takeover.unclaimed.filter(
+      (entry) => entry.kind === 'listener' && satisfies(entry as BoundAddress, address),
+    );
+    const named = fitting.find((entry) => entry.name === name);
+    const anonymous = address.family === 'tcp' && address.port === 0;
+    const found = named ?? (anonymous ? undefined : fitting[0]);
+    return found === undefined ? null : takeover.take(found.name);
+  }
+
+  /** Runs `make` with the name reserved; it is free again where that fails. */
+  async #naming<Made>(name: string, make: (name: string) => Promise<Made>): Promise<Made> {
+    checkName(name);
+    if (this.#names.has(name)) throw duplicate('listener or descriptor', name);
+    this.#names.add(name);
+    try {
+      return await make(name);
+    } catch (error) {
+      this.#names.delete(name);
+      throw error;
+    }
+  }
+}
+
+function checkName(name: string): void {
+  if (/^[!-9;-~ ]{1,255}$/.test(name) && !name.startsWith('@')) return;
+  throw Object.assign(
+    new TypeError(
+      `The name ${JSON.stringify(name)} cannot be used: 1 to 255 printable ASCII characters, no colon (it separates names in LISTEN_FDNAMES), not starting with "@" (reserved).`,
+    ),
+    { code: 'ERR_INVALID_ARG_VALUE' },
+  );
+}
+
+function duplicate(what: string, name: string): HandoffError {
+  return new HandoffError(
+    'ERR_HANDOFF_ALREADY_OWNED',
+    `This process has a ${what} named "${name}" already: give each its own "name".`,
+  );
+}
+
+function add(sum: { -readonly [count in keyof DrainCounts]: number }, counts: DrainCounts): void {
+  sum.moved += counts.moved;
+  sum.drained += counts.drained;
+  sum.forced += counts.forced;
+}

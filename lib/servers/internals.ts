@@ -1,0 +1,69 @@
+/**
+ * Every use of what Node keeps to itself stands in this file. Each function says what it relies on and what happens
+ * where that is gone; `test/lib/servers/internals.test.ts` checks them on every supported line of Node.
+ */
+import type { Server as HttpServer, ServerResponse } from 'node:http';
+import type { Server, Socket } from 'node:net';
+import { HandoffError } from '../fd/handoff-error.ts';
+
+interface SocketInternals {
+  readonly _handle?: { readonly fd?: number } | null;
+  readonly parser?: unknown;
+}
+
+/** The descriptor number of a connected socket; borrowed. Relies on `socket._handle.fd`. */
+export function descriptorOf(socket: Socket): number {
+  const fd = (socket as unknown as SocketInternals)._handle?.fd;
+  if (typeof fd === 'number' && fd >= 0) return fd;
+  throw new HandoffError(
+    'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
+    `This runtime (${process.version}) does not tell a socket's descriptor number, or the socket is closed.`,
+  );
+}
+
+/**
+ * Makes `server.address()` answer with the path of an adopted Unix listener. Relies on `server._pipeName`, which Node
+ * sets where it binds by itself; where that is gone `address()` is null, as it is for every adopted Unix listener.
+ */
+export function setUnixAddress(server: Server, path: string): void {
+  (server as unknown as { _pipeName?: string })._pipeName = path;
+}
+
+/**
+ * Which of `sockets` the HTTP server holds to be idle: a request was answered and not a byte of the next one has come.
+ * Relies on `closeIdleConnections()` calling `destroy` on exactly those; for its duration each socket's own is replaced.
+ */
+export function idleSockets(server: HttpServer, sockets: Iterable<Socket>): Set<Socket> {
+  const idle = new Set<Socket>();
+  const replaced = new Map<Socket, PropertyDescriptor | undefined>();
+  try {
+    for (const socket of sockets) {
+      replaced.set(socket, Object.getOwnPropertyDescriptor(socket, 'destroy'));
+      socket.destroy = function record(this: Socket) {
+        idle.add(this);
+        return this;
+      };
+    }
+    server.closeIdleConnections();
+  } finally {
+    for (const [socket, own] of replaced) {
+      // Deleting ours lets the method of the prototype show again.
+      if (own === undefined) Reflect.deleteProperty(socket, 'destroy');
+      else Object.defineProperty(socket, 'destroy', own);
+    }
+  }
+  return idle;
+}
+
+/** Whether an HTTP parser still reads this socket: not after an upgrade. Relies on `socket.parser`. */
+export function isReadByHttp(socket: Socket): boolean {
+  return (socket as unknown as SocketInternals).parser != null;
+}
+
+/**
+ * Makes the answer say `Connection: close`, or takes that back. Relies on `response.shouldKeepAlive`, which every
+ * supported line reads when it writes the head; after that it has no effect.
+ */
+export function setKeepAlive(response: ServerResponse, keep: boolean): void {
+  if (!response.headersSent) response.shouldKeepAlive = keep;
+}

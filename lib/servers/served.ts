@@ -1,0 +1,84 @@
+import { Server as HttpServer } from 'node:http';
+import { Server as HttpsServer } from 'node:https';
+import { Server } from 'node:net';
+import { Connections } from './connections.ts';
+import { type DrainEnd, type DrainLimits, drain } from './drain.ts';
+import { HttpConnections } from './http-connections.ts';
+import { Http2Connections } from './http2-connections.ts';
+import type { Place } from './listener.ts';
+
+/** What a served server is doing. */
+type Service =
+  /** Bound, and nothing is accepted: who connects waits in the kernel's queue. */
+  | 'waiting'
+  | 'accepting'
+  /** The listener is left to others; open connections are served on. */
+  | 'stopped';
+
+/** A Node server in its place: it accepts, stops accepting, accepts again, drains. */
+export class Served {
+  readonly server: Server;
+  readonly place: Place;
+  readonly connections: Connections;
+  #service: Service = 'waiting';
+
+  constructor(server: Server, place: Place) {
+    this.server = server;
+    this.place = place;
+    this.connections = connectionsOf(server);
+  }
+
+  get service(): Service {
+    return this.#service;
+  }
+
+  /** Accepts from now on. Rejects with Node's error when the server cannot use the listener. */
+  async accept(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const settle = (error?: Error) => {
+        this.server.off('error', settle).off('listening', listening);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const listening = () => settle();
+      this.server.once('error', settle).once('listening', listening);
+      try {
+        this.place.attach(this.server);
+      } catch (error) {
+        settle(error as Error);
+      }
+    });
+    this.#service = 'accepting';
+  }
+
+  /** Accepts no more. The listener itself stays, and so do the connections. */
+  stopAccepting(): void {
+    if (this.#service !== 'accepting') return;
+    this.#service = 'stopped';
+    // Not http.Server's own close(): it destroys idle connections at once and stops the check for half-sent requests.
+    Server.prototype.close.call(this.server);
+  }
+
+  drain(limits: DrainLimits, force: AbortSignal, cancel: AbortSignal): Promise<DrainEnd> {
+    const restored = this.#shortenKeepAlive(limits.idle);
+    return drain(this.connections, limits, force, cancel).finally(restored);
+  }
+
+  /** A connection that turns idle during the drain has no longer than those that were idle when it began. */
+  #shortenKeepAlive(limit: number): () => void {
+    const { server } = this;
+    if (!(server instanceof HttpServer || server instanceof HttpsServer) || !Number.isFinite(limit)) return () => {};
+    const before = server.keepAliveTimeout;
+    server.keepAliveTimeout = before === 0 ? limit : Math.min(before, limit);
+    return () => {
+      server.keepAliveTimeout = before;
+    };
+  }
+}
+
+function connectionsOf(server: Server): Connections {
+  if (server instanceof HttpServer || server instanceof HttpsServer) return new HttpConnections(server as HttpServer);
+  // The classes of http2 are not exported; its servers are the ones with session settings.
+  if ('updateSettings' in server) return new Http2Connections(server);
+  return new Connections(server);
+}
