@@ -15,7 +15,10 @@ import { systemError } from './system-error.ts';
 
 /** How a TCP or UDP socket is bound. */
 export interface BindOptions {
-  /** Keep a socket on `::` from also taking IPv4. Default `false`, whatever the system's own default is. */
+  /**
+   * Keep a socket on `::` from also taking IPv4. Default `false`, whatever the system's own default is. On every other
+   * address it makes no difference, and Linux then reports it as set.
+   */
   ipv6Only?: boolean;
   /** SO_REUSEADDR. Default `true` for TCP (a restart need not wait for old connections), `false` for UDP. */
   reuseAddress?: boolean;
@@ -145,7 +148,8 @@ export function connectUnix(path: string): number {
  * system silently lowers the backlog to its maximum (`net.core.somaxconn`).
  *
  * @param backlog How many connections may wait to be accepted, 0 or more.
- * @throws {Error} EADDRINUSE (another socket on that port listens), EBADF, ENOTSOCK, EOPNOTSUPP.
+ * @throws {Error} EADDRINUSE (another socket on that port listens), EBADF, ENOTSOCK, ENOTSUP (not a
+ *   stream socket).
  */
 export function listen(fd: number, backlog = 511): void {
   validateFd(fd);

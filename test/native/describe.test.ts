@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import net, { type AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { describe } from '../../lib/fd/describe.ts';
+import { pipe, setCloseOnExec, setNonBlocking } from '../../lib/fd/descriptor.ts';
+import { accept, bindTcp, bindUdp, bindUnix, connectUnix, listen, socketPair } from '../../lib/fd/socket.ts';
+import { closeLater, portOf, resultOf, runModule, temporaryFolder, unlessLinux } from './support.ts';
+
+const hasIPv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
+const base = { kind: 'socket', closeOnExec: true, nonBlocking: true, listening: false } as const;
+
+test('TCP and UDP sockets', (t) => {
+  const tcp = closeLater(t, bindTcp('127.0.0.1', 0));
+  const ipv4 = { ...base, family: 'ipv4', address: '127.0.0.1' } as const;
+  assert.deepEqual(describe(tcp), { ...ipv4, fd: tcp, type: 'stream', port: portOf(tcp) });
+  listen(tcp);
+  assert.deepEqual(describe(tcp), { ...ipv4, fd: tcp, type: 'stream', port: portOf(tcp), listening: true });
+  const udp = closeLater(t, bindUdp('127.0.0.1', 0));
+  assert.deepEqual(describe(udp), { ...ipv4, fd: udp, type: 'datagram', port: portOf(udp) });
+});
+
+test('IPv6 sockets tell whether they take IPv4', { skip: hasIPv6 ? false : 'this machine has no IPv6' }, (t) => {
+  for (const ipv6Only of [true, false]) {
+    const fd = closeLater(t, bindTcp('::', 0, { ipv6Only }));
+    assert.deepEqual(describe(fd), {
+      ...base,
+      fd,
+      family: 'ipv6',
+      type: 'stream',
+      address: '::',
+      port: portOf(fd),
+      ipv6Only,
+    });
+  }
+});
+
+test('an established connection has a peer', async (t) => {
+  const listener = closeLater(t, bindTcp('127.0.0.1', 0));
+  listen(listener);
+  const client = net.connect(portOf(listener), '127.0.0.1');
+  t.after(() => client.destroy());
+  await once(client, 'connect');
+  const fd = closeLater(t, accept(listener) as number);
+  assert.deepEqual(describe(fd), {
+    ...base,
+    fd,
+    family: 'ipv4',
+    type: 'stream',
+    address: '127.0.0.1',
+    port: portOf(listener),
+    peer: { address: '127.0.0.1', port: (client.address() as AddressInfo).port },
+  });
+});
+
+test('Unix sockets: with a path, without a name, and with both ends', (t) => {
+  const path = join(temporaryFolder(t), 's');
+  const listener = closeLater(t, bindUnix(path));
+  listen(listener);
+  assert.deepEqual(describe(listener), {
+    ...base,
+    fd: listener,
+    family: 'unix',
+    type: 'stream',
+    path,
+    listening: true,
+  });
+  const client = closeLater(t, connectUnix(path));
+  assert.deepEqual(describe(client), { ...base, fd: client, family: 'unix', type: 'stream', peer: { path } });
+  const connection = closeLater(t, accept(listener) as number);
+  assert.deepEqual(describe(connection), { ...base, fd: connection, family: 'unix', type: 'stream', path, peer: {} });
+  const [a] = closeLater(t, socketPair());
+  assert.deepEqual(describe(a), { ...base, fd: a, family: 'unix', type: 'stream', peer: {} });
+});
+
+test('a relative path that begins with @ does not read like an abstract address', { skip: unlessLinux }, (t) => {
+  const folder = temporaryFolder(t);
+  const child = runModule(`
+    process.chdir(${JSON.stringify(folder)});
+    console.log(JSON.stringify([fd.bindUnix('./@x'), fd.bindUnix('@x-' + process.pid)].map((n) => fd.describe(n).path)));
+  `);
+  const [relative, abstract] = resultOf<[string, string]>(child);
+  assert.equal(relative, './@x');
+  assert.match(abstract, /^@x-\d+$/);
+});
+
+test('everything that is not a socket', (t) => {
+  const [read] = closeLater(t, pipe());
+  assert.deepEqual(describe(read), { fd: read, kind: 'pipe', closeOnExec: true, nonBlocking: false });
+  setNonBlocking(read, true);
+  setCloseOnExec(read, false);
+  assert.deepEqual(describe(read), { fd: read, kind: 'pipe', closeOnExec: false, nonBlocking: true });
+  for (const [path, kind] of [
+    ['/dev/null', 'character-device'],
+    ['/', 'directory'],
+    [process.execPath, 'file'],
+  ] as const) {
+    const fd = openSync(path, 'r');
+    t.after(() => closeSync(fd));
+    assert.equal(describe(fd).kind, kind);
+  }
+});
+
+test('a closed descriptor is EBADF', () => {
+  assert.throws(() => describe(999_999), { code: 'EBADF', fd: 999_999 });
+});

@@ -1,0 +1,91 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { describe, type SocketDescription } from '../../lib/fd/describe.ts';
+import { close, closeAll } from '../../lib/fd/descriptor.ts';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+export const isLinux = process.platform === 'linux';
+
+/** For `skip`: the reason where a test needs Linux. */
+export const unlessLinux = isLinux ? false : 'needs /proc or a feature of Linux';
+
+/** A short path, because a socket's must fit into 107 bytes; gone when the test ends. */
+export function temporaryFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'fdh-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Closes the descriptors when the test ends. */
+export function closeLater<T extends number | readonly number[]>(t: TestContext, fds: T): T {
+  t.after(() => {
+    if (typeof fds === 'number') close(fds);
+    else closeAll(fds);
+  });
+  return fds;
+}
+
+/** How many descriptors this process has open (Linux). */
+export function countOpen(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+/** The description of what must be a socket. */
+export function describeSocket(fd: number): SocketDescription {
+  const description = describe(fd);
+  if (description.kind !== 'socket') throw new Error(`fd ${fd} is a ${description.kind}`);
+  return description;
+}
+
+export function portOf(fd: number): number {
+  const { port } = describeSocket(fd);
+  if (port === undefined) throw new Error(`fd ${fd} has no port`);
+  return port;
+}
+
+export interface ChildResult {
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface ChildOptions {
+  /** Options of Node itself. */
+  node?: string[];
+  /** Shell commands to run before Node takes the shell's place. */
+  before?: string;
+  env?: Record<string, string>;
+}
+
+/** The arguments with which this Node runs a TypeScript module given as text; `fd` in it is all of lib/fd. */
+export function moduleArguments(source: string, node: string[] = []): string[] {
+  const modules = ['index', 'descriptor', 'lock', 'native'].map(
+    (name) => `...(await import(${JSON.stringify(new URL(`../../lib/fd/${name}.ts`, import.meta.url).href)}))`,
+  );
+  const text = `const fd = { ${modules.join(', ')} };\n${source}`;
+  return [...node, '--import', 'tsx', '--input-type=module', '--eval', text];
+}
+
+/** Runs a module in a process of its own, to its end. */
+export function runModule(source: string, options: ChildOptions = {}): ChildResult {
+  const script = `${options.before ?? ':'}; exec "$0" "$@"`;
+  const args = ['-c', script, process.execPath, ...moduleArguments(source, options.node)];
+  const { status, signal, stdout, stderr } = spawnSync('/bin/sh', args, {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, NODE_V8_COVERAGE: undefined, NODE_OPTIONS: undefined, ...options.env },
+    timeout: 60_000,
+  });
+  return { status, signal, stdout, stderr };
+}
+
+/** The last line that a module printed, as JSON; its error output if it failed. */
+export function resultOf<T>(child: ChildResult): T {
+  if (child.status !== 0) throw new Error(`child ended with ${child.status ?? child.signal}: ${child.stderr}`);
+  return JSON.parse(child.stdout.trim().split('\n').at(-1) ?? '') as T;
+}
