@@ -1,0 +1,112 @@
+// The server that the end-to-end tests replace. What it does comes from the environment, so that a test can give its
+// successor another behaviour; what happens inside is told on standard output, a JSON object a line, and asked for over
+// HTTP under /admin/.
+import { readdirSync } from 'node:fs';
+import http from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { handoff } from 'fd-handoff';
+
+const { BEHAVIOUR = 'serve', CONTROL, LISTENERS = '[{"port":0}]', OPTIONS = '{}', SLOW = '0' } = process.env;
+
+function tell(event, details = {}) {
+  console.log(JSON.stringify({ event, pid: process.pid, ...details }));
+}
+
+function asJson(error) {
+  const { code, message, exitCode, signal, stderr } = error;
+  return { code, message, exitCode, signal, stderr };
+}
+
+const admin = {
+  '/admin/upgrade': async (body) => ({ pid: await app.upgrade(body) }),
+  '/admin/descriptors': async () => {
+    const open = readdirSync('/proc/self/fd').length;
+    return { open };
+  },
+  '/admin/memory': async () => {
+    globalThis.gc?.();
+    return process.memoryUsage();
+  },
+  '/admin/shutdown': async (body) => {
+    app.shutdown(body);
+    return {};
+  },
+  '/admin/hammer': async () => {
+    app.hammer();
+    return {};
+  },
+};
+
+function createServer() {
+  return http.createServer(async (request, response) => {
+    response.setHeader('x-served-by', process.pid);
+    const action = admin[request.url];
+    if (action === undefined) {
+      const wait = Number(new URL(request.url, 'http://host').searchParams.get('wait') ?? SLOW);
+      if (wait > 0) {
+        tell('began', { url: request.url });
+        await delay(wait);
+      }
+      response.end(`hello from ${process.pid}\n`);
+      return;
+    }
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    try {
+      response.end(JSON.stringify(await action(JSON.parse(body || '{}'))));
+    } catch (error) {
+      response.statusCode = 500;
+      response.end(JSON.stringify(asJson(error)));
+    }
+  });
+}
+
+if (BEHAVIOUR === 'exit-at-once') process.exit(7);
+if (BEHAVIOUR === 'throw-at-once') throw new Error('thrown before anything else');
+
+const app = await handoff({ ...(CONTROL === undefined ? {} : { control: CONTROL }), ...JSON.parse(OPTIONS) });
+for (const name of ['offer', 'commit', 'rollback', 'give-back', 'drain']) {
+  app.on(name, (details) => tell(name, { ...details, ...(details.error && { error: asJson(details.error) }) }));
+}
+app.on('error', (error) => tell('error', asJson(error)));
+app.onClose(() => tell('gone'));
+
+const listening = [];
+for (const options of JSON.parse(LISTENERS)) listening.push(await app.listen(createServer(), options));
+
+let counter = 0;
+const restored = await app.state('counter', {
+  save: () => counter + 1,
+  restore: (value) => {
+    counter = value;
+  },
+});
+await app.state('late', {
+  late: true,
+  save: () => new Uint8Array([1, 2, 3]),
+  restore: (value) => tell('late-state', { bytes: [...value] }),
+});
+
+if (BEHAVIOUR === 'exit') process.exit(3);
+if (BEHAVIOUR === 'throw') throw new Error('thrown before ready');
+if (BEHAVIOUR === 'hang') {
+  tell('hanging');
+  setInterval(() => {}, 1000);
+  await new Promise(() => {});
+}
+
+tell('starting', { generation: app.generation, listening });
+try {
+  await app.ready();
+} catch (error) {
+  tell('failed', asJson(error));
+  process.exit(5);
+}
+tell('ready', {
+  generation: app.generation,
+  predecessor: app.predecessor,
+  listening,
+  counter,
+  restored,
+  addresses: listening.map(({ address, port, path }) => ({ address, port, path })),
+});

@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { EventEmitter, on } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** A line that a test program has told. */
+export interface Told {
+  readonly event: string;
+  readonly pid: number;
+  readonly [detail: string]: unknown;
+}
+
+/** How long any single event of a test may take. It ends a test that hangs; none is written to come near it. */
+const deadline = 30_000;
+
+export const serverProgram = fileURLToPath(new URL('../e2e/programs/server.js', import.meta.url));
+
+/**
+ * A program that a test started, with everything that it and the successors that inherited its output have told. At the
+ * end of the test all of them are killed by their pids.
+ */
+export class Program {
+  readonly child: ChildProcess;
+  readonly told: Told[] = [];
+  readonly pids = new Set<number>();
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  stderr = '';
+  readonly #news = new EventEmitter();
+  #pending = '';
+
+  constructor(command: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string) {
+    this.child = spawn(command, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(cwd === undefined ? {} : { cwd }),
+    });
+    if (this.child.pid !== undefined) this.pids.add(this.child.pid);
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#read(text));
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.exited = new Promise((resolve) => {
+      this.child.once('exit', (code, signal) => {
+        resolve({ code, signal });
+        this.#news.emit('news');
+      });
+    });
+  }
+
+  /** Starts the end-to-end server; `env` says how it is to behave. */
+  static server(env: NodeJS.ProcessEnv = {}): Program {
+    return new Program(process.execPath, ['--expose-gc', serverProgram], env);
+  }
+
+  get pid(): number {
+    return this.child.pid as number;
+  }
+
+  /** The first line that `matches`, told already or still to come. */
+  async event(event: string, matches: (told: Told) => boolean = () => true): Promise<Told> {
+    const found = () => this.told.find((told) => told.event === event && matches(told));
+    const signal = AbortSignal.timeout(deadline);
+    try {
+      const already = found();
+      if (already !== undefined) return already;
+      for await (const _ of on(this.#news, 'news', { signal })) {
+        const told = found();
+        if (told !== undefined) return told;
+      }
+    } catch (error) {
+      throw new Error(`no "${event}" came; told: ${JSON.stringify(this.told)}; standard error: ${this.stderr}`, {
+        cause: error,
+      });
+    }
+    throw new Error('unreachable: the events never end');
+  }
+
+  ready(generation: number): Promise<Told> {
+    return this.event('ready', (told) => told.generation === generation);
+  }
+
+  signal(signal: NodeJS.Signals, pid = this.pid): void {
+    process.kill(pid, signal);
+  }
+
+  /** Ends every process that has told something, and waits for the one that the test started. */
+  async end(): Promise<void> {
+    for (const pid of this.pids) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // Gone already, as most are.
+      }
+    }
+    await this.exited;
+  }
+
+  #read(text: string): void {
+    const lines = (this.#pending + text).split('\n');
+    this.#pending = lines.pop() ?? '';
+    for (const line of lines) {
+      if (!line.startsWith('{')) continue;
+      const told = JSON.parse(line) as Told;
+      this.told.push(told);
+      this.pids.add(told.pid);
+    }
+    this.#news.emit('news');
+  }
+}
