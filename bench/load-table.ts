@@ -17,11 +17,14 @@ function latency(phase: PhaseReport, value: number): string {
   return phase.latency.max === 0 ? '–' : milliseconds(value);
 }
 
-/** A table of plain text: without the colours that cli-table3 adds by itself. */
+/** Columns two spaces apart and a rule below their titles. Plain text: cli-table3 adds colours by itself otherwise. */
 function plainTable(head: string[], rows: string[][]): string {
+  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', left: '', right: '', 'left-mid': '' };
+  const noneBelow = { 'right-mid': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' };
   const table = new Table({
     head,
-    style: { head: [], border: [], compact: true },
+    chars: { ...none, ...noneBelow, mid: '─', 'mid-mid': '──', middle: '  ' },
+    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 0 },
     colAligns: head.map((_, index) => (index === 0 ? 'left' : 'right')),
   });
   table.push(...rows);
@@ -30,19 +33,9 @@ function plainTable(head: string[], rows: string[][]): string {
 
 /** One row for each phase: what clients saw of it. `first` is the title of the column with the labels. */
 export function phaseTable(first: string, phases: readonly PhaseReport[]): string {
-  // The titles are short on two lines, so that the table fits 80 columns.
-  const head = [
-    first,
-    'requests',
-    'failed',
-    'closed,\nannounced',
-    'closed,\nunannounced',
-    'p50',
-    'p99',
-    'longest\ngap',
-  ];
+  // The titles are on several lines so that the table fits 80 columns.
   return plainTable(
-    head,
+    [first, 'requests', 'failed', 'closed\nannounced', 'closed\nunannounced', 'p50', 'p99', 'longest\ngap'],
     phases.map((phase) => [
       phase.label,
       count(phase.requests),
@@ -58,7 +51,7 @@ export function phaseTable(first: string, phases: readonly PhaseReport[]): strin
 
 /** One row for each load: what its clients saw, how much and how fast. */
 export function loadTable(loads: readonly PhaseReport[]): string {
-  const head = ['clients', 'requests', 'per\nsecond', 'failed', 'closed,\nannounced', 'closed,\nunannounced'];
+  const head = ['clients', 'requests', 'per\nsecond', 'failed', 'closed\nannounced', 'closed\nunannounced'];
   return plainTable(
     [...head, 'p50', 'p90', 'p99', 'max', 'longest\ngap'],
     loads.map((load) => [
