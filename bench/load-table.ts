@@ -8,13 +8,18 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
+/** Tenths of a millisecond where they matter. */
+function short(value: number): string {
+  return value < 100 ? value.toFixed(1) : count(value);
+}
+
 export function milliseconds(value: number): string {
-  return `${value < 100 ? value.toFixed(1) : count(value)} ms`;
+  return `${short(value)} ms`;
 }
 
 /** Where no answer came there is no latency, which is not the same as none of it. */
 function latency(phase: PhaseReport, value: number): string {
-  return phase.latency.max === 0 ? '–' : milliseconds(value);
+  return phase.latency.max === 0 ? '–' : short(value);
 }
 
 /** Columns two spaces apart and a rule below their titles. Plain text: cli-table3 adds colours by itself otherwise. */
@@ -35,7 +40,7 @@ function plainTable(head: string[], rows: string[][]): string {
 export function phaseTable(first: string, phases: readonly PhaseReport[]): string {
   // The titles are on several lines so that the table fits 80 columns.
   return plainTable(
-    [first, 'requests', 'failed', 'closed\nannounced', 'closed\nunannounced', 'p50', 'p99', 'longest\ngap'],
+    [first, 'requests', 'failed', 'closed\nannounced', 'closed\nun-\nannounced', 'p50\nms', 'p99\nms', 'max\ngap\nms'],
     phases.map((phase) => [
       phase.label,
       count(phase.requests),
@@ -44,16 +49,16 @@ export function phaseTable(first: string, phases: readonly PhaseReport[]): strin
       count(phase.connections.closedUnannounced),
       latency(phase, phase.latency.p50),
       latency(phase, phase.latency.p99),
-      milliseconds(phase.longestGap),
+      short(phase.longestGap),
     ]),
   );
 }
 
 /** One row for each load: what its clients saw, how much and how fast. */
 export function loadTable(loads: readonly PhaseReport[]): string {
-  const head = ['clients', 'requests', 'per\nsecond', 'failed', 'closed\nannounced', 'closed\nunannounced'];
+  const head = ['clients', 'requests', 'per\nsecond', 'failed', 'closed\nannounced', 'closed\nun-\nannounced'];
   return plainTable(
-    [...head, 'p50', 'p90', 'p99', 'max', 'longest\ngap'],
+    [...head, 'p50\nms', 'p90\nms', 'p99\nms', 'max\nms', 'max\ngap\nms'],
     loads.map((load) => [
       load.label,
       count(load.requests),
@@ -65,7 +70,7 @@ export function loadTable(loads: readonly PhaseReport[]): string {
       latency(load, load.latency.p90),
       latency(load, load.latency.p99),
       latency(load, load.latency.max),
-      milliseconds(load.longestGap),
+      short(load.longestGap),
     ]),
   );
 }

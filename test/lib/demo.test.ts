@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type DemoModel, plainLine, screen } from '../../bench/demo-screen.ts';
+import { LoadClient } from '../../bench/load-client.ts';
+import { phaseTable } from '../../bench/load-table.ts';
 import { type Generation, ServerProcesses } from '../../bench/server-process.ts';
 
 const MODEL: DemoModel = {
@@ -64,6 +66,29 @@ describe('the screen', () => {
       ' 12.3 s  generation 1 (pid 4194304) 1 requests/s, generation 2 (pid 300) 10,000 requests/s, failed 0',
     );
   });
+});
+
+test('the table fits 80 columns, with large numbers too', async () => {
+  const { phases } = await new LoadClient({ target: 'unix:/nowhere', label: '5 started separately' }).stop();
+  const large = phases.map((phase) => ({
+    ...phase,
+    requests: 999_999,
+    connections: { ...phase.connections, closedAnnounced: 12_345, closedUnannounced: 12_345 },
+    latency: { p50: 12.3, p90: 999, p99: 999, max: 9_999 },
+    longestGap: 9_999,
+  }));
+  const lines = phaseTable('replacement', large).split('\n');
+  expect(lines.at(-1)?.split(/ {2,}/)).toEqual([
+    '5 started separately',
+    '999,999',
+    '0',
+    '12,345',
+    '12,345',
+    '12.3',
+    '999',
+    '9,999',
+  ]);
+  for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
 });
 
 describe('the server processes', () => {
