@@ -43,7 +43,7 @@ class Arrivals {
   // Every control message: there may be several with descriptors, and padding in CMSG_SPACE lets through more than the
   // room was meant for, so the length of each counts.
   int Take(msghdr* message) {
-    for (cmsghdr* header = CMSG_FIRSTHDR(message); header != nullptr; header = CMSG_NXTHDR(message, header)) {
+    for (cmsghdr* header = CMSG_FIRSTHDR(message); header != nullptr; header = NextControlMessage(message, header)) {
       if (header->cmsg_level != SOL_SOCKET) continue;
       const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
       const unsigned char* data = CMSG_DATA(header);
