@@ -2,7 +2,7 @@ import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 import type { Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Deadline, untilAborted } from './channel/deadline.ts';
+import { abortReason, Deadline, untilAborted } from './channel/deadline.ts';
 import { duplicateTo } from './fd/descriptor.ts';
 import { HandoffError } from './fd/handoff-error.ts';
 import { isSupported } from './fd/native.ts';
@@ -22,11 +22,13 @@ import { Reception, type Visitor } from './handoff/reception.ts';
 import type { SavedState, StateValue } from './handoff/state.ts';
 import type { PredecessorEnd, Takeover } from './handoff/successor.ts';
 import { type HandoffOptions, readOptions, readTimeout, type Settings } from './options.ts';
-import { leave } from './process/leave.ts';
-import { findPredecessor } from './process/predecessor-search.ts';
+import { execInPlace, requireMainThread } from './process/exec-in-place.ts';
+import { flushOutput, leave } from './process/leave.ts';
+import { type Found, findPredecessor } from './process/predecessor-search.ts';
 import { type SignalAction, SignalListeners } from './process/signals.ts';
 import { SpawnedSuccessor } from './process/spawned-successor.ts';
 import { startOfThisProcess } from './process/start.ts';
+import { recordForExec, type Survival } from './process/survival.ts';
 import {
   type BoundAddress,
   type DrainCounts,
@@ -69,6 +71,16 @@ export interface UpgradeOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What `reexec()` puts in this process's place; everything defaults to the way in which this process was started. */
+export interface ReexecOptions {
+  /** The path of the program; by default this one's Node, with its options and script. */
+  readonly command?: string;
+  /** Its arguments; by default this process's own, or none with another `command`. */
+  readonly args?: readonly string[];
+  /** Its environment; by default this process's as it is now. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /** What `closed` resolves with. */
 export interface DrainReport extends DrainCounts {
   /** How long the drain took, in milliseconds. */
@@ -88,6 +100,8 @@ type Phase =
   | { readonly is: 'offering'; readonly callOff: AbortController }
   /** Committed: the successor owns, this process finishes what it has (`#commit`). */
   | { readonly is: 'draining'; readonly succession: Succession }
+  /** The owner, finishing what it has before it replaces its own image (`reexec`). */
+  | { readonly is: 'draining-in-place' }
   /** No successor: this process finishes what it has (`shutdown`). */
   | { readonly is: 'shutting-down' }
   /** Drained; nothing is held any more (`#finish`). */
@@ -160,6 +174,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   readonly #reception: Reception;
   readonly #signals: SignalListeners | null;
   readonly #takeover: Takeover | null;
+  readonly #survival: Survival | null;
   readonly #force = new AbortController();
   readonly #closeHooks: (() => void | Promise<void>)[] = [];
   #phase: Phase = { is: 'starting' };
@@ -175,21 +190,26 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   #settleClosed: (report: DrainReport) => void = () => {};
 
   /** @internal Use `handoff()`. */
-  constructor(settings: Settings, takeover: Takeover | null, control: OwnedFd | null, stderr: OwnedFd | null) {
+  constructor(settings: Settings, found: Found) {
     super();
     this.#settings = settings;
+    const takeover = found.is === 'takeover' ? found.takeover : null;
+    const inheritance = found.is === 'survival' ? found.survival : takeover;
     this.#takeover = takeover;
-    this.#stderr = stderr;
+    this.#survival = found.is === 'survival' ? found.survival : null;
+    this.#stderr = found.is === 'takeover' ? found.stderr : null;
+    const control = found.is === 'fresh' ? found.control : (this.#survival?.take(controlName)?.descriptor ?? null);
     this.#control = control === null ? { is: 'none' } : { is: 'held', listener: control };
-    this.generation = takeover?.generation ?? 0;
-    this.predecessor = takeover?.predecessor ?? null;
-    this.#estate = new Estate(takeover);
+    this.generation = inheritance?.generation ?? 0;
+    this.predecessor = inheritance?.predecessor ?? null;
+    this.#estate = new Estate(inheritance);
     this.#reception = new Reception({
       descriptorOf,
       authorize: settings.authorize,
       onVisitor: (visitor) => void this.#receive(visitor),
       onRefusal: (error, peer) => diagnosticsChannel('fd-handoff:refusal').publish({ error, peer }),
     });
+    takeover?.calledOff.addEventListener('abort', () => this.#letGoIfStarting(), { once: true });
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
     });
@@ -254,15 +274,17 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#phase = { is: 'taking-over' };
     const takeover = this.#takeover;
     try {
+      if (takeover?.calledOff.aborted === true) throw abortReason(takeover.calledOff);
       await this.#estate.accept();
-      this.#mustBeTakingOver();
+      this.#mustBe('taking-over');
       if (takeover !== null) await this.#decide(takeover);
-      this.#mustBeTakingOver();
+      this.#mustBe('taking-over');
     } catch (error) {
       if (this.#phase.is === 'taking-over') await this.#renounce(error);
       throw error;
     }
     this.#phase = { is: 'serving' };
+    this.#survival?.[Symbol.dispose]();
     this.#restoreStderr();
     // Without its control path the process still serves, so this failing is no reason to give the service up.
     await this.#openControl(takeover).catch((error) => this.#report(error));
@@ -280,6 +302,35 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#requireSupport('upgrade()');
     const mode = options.keep === true ? 'keep' : 'replace';
     return this.#offer(mode, (signal) => this.#spawn(options, signal), options.signal);
+  }
+
+  /**
+   * Replaces this process's image by the next version, in place: the PID stays, as a container's PID 1 needs it. What is
+   * in flight is finished first, up to `drainTimeout`; who connects meanwhile waits in the kernel's queue, and is served
+   * by the next image. Returns only by rejecting.
+   *
+   * @throws ERR_HANDOFF_EXEC_FAILED when the program cannot be run, or in a worker thread; ERR_HANDOFF_BUSY and
+   *   ERR_HANDOFF_NOT_READY as `upgrade()` does. This process serves on then.
+   */
+  async reexec(options: ReexecOptions = {}): Promise<never> {
+    this.#requireSupport('reexec()');
+    requireMainThread();
+    this.#mayOffer();
+    this.#phase = { is: 'draining-in-place' };
+    try {
+      this.#stopAccepting();
+      const states = [...(await this.#estate.save('early')), ...(await this.#estate.save('late'))];
+      const { drainTimeout } = this.#settings;
+      const limits = { idle: shutdownIdleGrace, halfSent: Math.min(halfSentGrace, drainTimeout), total: drainTimeout };
+      await this.#estate.drain(limits, this.#force.signal, new AbortController().signal);
+      await flushOutput();
+      this.#mustBe('draining-in-place');
+      return this.#exec(options, states);
+    } catch (error) {
+      if (this.#phase.is === 'draining-in-place') await this.#serveAgain();
+      this.#tell('rollback', { error: error as Error });
+      throw error;
+    }
   }
 
   /**
@@ -356,6 +407,11 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     } else if (this.#phase.is === 'serving' || this.#phase.is === 'offering') {
       await this.#openControl(takeover);
     }
+  }
+
+  /** The predecessor called the handoff off before `ready()`, which will say so: until then nothing is to be held. */
+  #letGoIfStarting(): void {
+    if (this.#phase.is === 'starting') this.#estate.close();
   }
 
   /** `ready()` failed: the predecessor stays the owner, and what was accepted here is finished. */
@@ -490,12 +546,33 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   /** The successor died while this process drained: it serves again, as if nothing had happened. */
   async #giveBack(pid: number): Promise<void> {
+    await this.#serveAgain();
+    this.#tell('give-back', { pid });
+  }
+
+  async #serveAgain(): Promise<void> {
     this.#draining = new AbortController();
     this.#estate.reassert();
     await this.#estate.accept();
     await this.#openControl(null);
     this.#phase = { is: 'serving' };
-    this.#tell('give-back', { pid });
+  }
+
+  #exec(options: ReexecOptions, states: readonly SavedState[]): never {
+    const start = startOfThisProcess();
+    const descriptors = [...this.#estate.descriptors];
+    if (this.#control.is !== 'none') descriptors.push({ name: controlName, fd: this.#control.listener.fd });
+    using record = recordForExec(this.generation, descriptors, states);
+    return execInPlace(
+      {
+        command: options.command ?? start.command,
+        args: options.args ?? (options.command === undefined ? start.args : []),
+        env: options.env ?? process.env,
+        cwd: start.cwd,
+      },
+      record,
+      descriptors.map(({ fd }) => fd),
+    );
   }
 
   async #receive(visitor: Visitor): Promise<void> {
@@ -580,9 +657,10 @@ export class Handoff extends EventEmitter<HandoffEvents> {
         .catch((error) => this.#report(error)),
     );
     await Promise.race([Promise.all(hooks), delay(closeHooksLimit, undefined, { ref: false })]);
-    await succession?.drained({ ...report });
-    await this.#heir?.drained({ ...report });
-    this.#letGo(succession === null && this.#heir === null ? 'remove' : 'close');
+    // Asked before they are told: they hang up then.
+    const heirs = [succession, this.#heir].filter((heir) => heir !== null);
+    for (const heir of heirs) await heir.drained({ ...report });
+    this.#letGo(heirs.length === 0 ? 'remove' : 'close');
     if (report.forced > 0) {
       process.emitWarning(
         `${report.forced} connection(s) were cut off with something unfinished after ${report.duration} ms of draining.`,
@@ -632,10 +710,10 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     );
   }
 
-  /** A shutdown may have come while `ready()` waited for something else. */
-  #mustBeTakingOver(): void {
-    if (this.#phase.is === 'taking-over') return;
-    throw new HandoffError('ERR_HANDOFF_ABORTED', 'This process was told to shut down before it was ready.');
+  /** A shutdown may have come while something else was awaited, and has the last word. */
+  #mustBe(phase: 'taking-over' | 'draining-in-place'): void {
+    if (this.#phase.is === phase) return;
+    throw new HandoffError('ERR_HANDOFF_ABORTED', `This process was told to shut down while it was ${phase}.`);
   }
 
   #requireSupport(what: string): void {
@@ -690,12 +768,11 @@ async function endFailed(spawned: SpawnedSuccessor, reason: Error): Promise<Erro
  */
 export async function handoff(options: HandoffOptions = {}): Promise<Handoff> {
   const settings = readOptions(options);
-  if (!isSupported()) return new Handoff(settings, null, null, null);
+  if (!isSupported()) return new Handoff(settings, { is: 'fresh', control: null });
   const found = await findPredecessor({
     control: settings.control,
     intent: settings.share ? 'share' : 'takeover',
     timeout: settings.readyTimeout,
   });
-  if (found.is === 'fresh') return new Handoff(settings, null, found.control, null);
-  return new Handoff(settings, found.takeover, null, found.stderr);
+  return new Handoff(settings, found);
 }

@@ -6,10 +6,15 @@ import { setTimeout as delay } from 'node:timers/promises';
  */
 const flushLimit = 1_000;
 
-/** Writes out what is pending on standard output and error, then ends the process: `exit` alone cuts it off. */
+/** Ends the process once what is pending on standard output and error is written: `exit` alone cuts it off. */
 export async function leave(exitCode: number): Promise<never> {
-  await Promise.race([Promise.all([flush(process.stdout), flush(process.stderr)]), delay(flushLimit)]);
+  await flushOutput();
   process.exit(exitCode);
+}
+
+/** Resolves when what is pending on standard output and error is written, or nobody seems to read it. */
+export async function flushOutput(): Promise<void> {
+  await Promise.race([Promise.all([flush(process.stdout), flush(process.stderr)]), delay(flushLimit)]);
 }
 
 function flush(stream: NodeJS.WriteStream): Promise<void> {

@@ -9,6 +9,7 @@ import { claimUnixPath, connectTo } from '../handoff/control-path.ts';
 import { controlBacklog } from '../handoff/reception.ts';
 import { Takeover } from '../handoff/successor.ts';
 import { takeInheritedChannel } from './environment.ts';
+import { Survival } from './survival.ts';
 
 export interface SearchOptions {
   /** The control path; null where there is none. */
@@ -20,6 +21,8 @@ export interface SearchOptions {
 
 /** What a starting process found. */
 export type Found =
+  /** This process is its own predecessor. */
+  | { readonly is: 'survival'; readonly survival: Survival }
   | { readonly is: 'takeover'; readonly takeover: Takeover; readonly stderr: OwnedFd | null }
   /** Nobody is there; the control path, where there is one, is ours now. */
   | { readonly is: 'fresh'; readonly control: OwnedFd | null };
@@ -31,10 +34,12 @@ export type Found =
 const rounds = 10;
 
 /**
- * Looks for a predecessor, in the documented order: the one that spawned this process, then whoever answers on the
+ * Looks for a predecessor, in the documented order: this process itself before an exec, the one that spawned this process, then whoever answers on the
  * control path. A predecessor that dies before its offer is complete has none to give: the search goes on.
  */
 export async function findPredecessor({ control, intent, timeout }: SearchOptions): Promise<Found> {
+  const survival = Survival.take();
+  if (survival !== null) return { is: 'survival', survival };
   const inherited = takeInheritedChannel();
   if (inherited !== null) {
     const takeover = await takeOver(inherited.control, inherited.lane, intent, timeout);

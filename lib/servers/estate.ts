@@ -2,9 +2,9 @@ import type { Server } from 'node:net';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { isSupported } from '../fd/native.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
+import type { Inheritance } from '../handoff/inheritance.ts';
 import type { Inherited, NamedDescriptor } from '../handoff/manifest.ts';
 import type { SavedState, StateValue } from '../handoff/state.ts';
-import type { Takeover } from '../handoff/successor.ts';
 import {
   type Address,
   type AddressOptions,
@@ -51,16 +51,16 @@ export interface StateHooks<Value extends StateValue = StateValue> {
 
 /** Everything that this process has to serve with and to hand over: servers, descriptors, state. */
 export class Estate {
-  readonly #takeover: Takeover | null;
+  readonly #inheritance: Inheritance | null;
   readonly #served = new Map<string, Served>();
   readonly #descriptors = new Map<string, OwnedFd>();
   readonly #states = new Map<string, StateHooks>();
   /** Names in use, those of listeners that are still being bound included. */
   readonly #names = new Set<string>();
 
-  /** @param takeover what came from the predecessor; null where there was none */
-  constructor(takeover: Takeover | null) {
-    this.#takeover = takeover;
+  /** @param inheritance what came from the predecessor; null where there was none */
+  constructor(inheritance: Inheritance | null) {
+    this.#inheritance = inheritance;
   }
 
   get served(): readonly Served[] {
@@ -86,7 +86,7 @@ export class Estate {
   /** The predecessor's descriptor of that name, or what `open` makes; it stays ours, the caller borrows it. */
   async descriptor(name: string, open: () => number | OwnedFd | Promise<number | OwnedFd>): Promise<number> {
     return this.#naming(name, async () => {
-      const inherited = this.#takeover?.take(name)?.descriptor;
+      const inherited = this.#inheritance?.take(name)?.descriptor;
       const opened = inherited ?? (await open());
       const owned = typeof opened === 'number' ? new OwnedFd(opened, `the descriptor "${name}"`) : opened;
       this.#descriptors.set(name, owned);
@@ -98,7 +98,7 @@ export class Estate {
   async state(name: string, hooks: StateHooks): Promise<boolean> {
     if (this.#states.has(name)) throw duplicate('state', name);
     this.#states.set(name, hooks);
-    const saved = this.#takeover?.state(name) ?? null;
+    const saved = this.#inheritance?.state(name) ?? null;
     if (saved === null || saved === 'late') return saved !== null;
     await hooks.restore(saved.value);
     return true;
@@ -205,15 +205,15 @@ export class Estate {
    * what is asked for is left alone, so that a wrong port is never served.
    */
   #inherit(name: string, address: Address): Inherited | null {
-    const takeover = this.#takeover;
-    if (takeover === null) return null;
-    const fitting = takeover.unclaimed.filter(
+    const inheritance = this.#inheritance;
+    if (inheritance === null) return null;
+    const fitting = inheritance.unclaimed.filter(
       (entry) => entry.kind === 'listener' && satisfies(entry as BoundAddress, address),
     );
     const named = fitting.find((entry) => entry.name === name);
     const anonymous = address.family === 'tcp' && address.port === 0;
     const found = named ?? (anonymous ? undefined : fitting[0]);
-    return found === undefined ? null : takeover.take(found.name);
+    return found === undefined ? null : inheritance.take(found.name);
   }
 
   /** Runs `make` with the name reserved; it is free again where that fails. */

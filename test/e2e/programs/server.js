@@ -31,6 +31,10 @@ const admin = {
     app.shutdown(body);
     return {};
   },
+  '/admin/reexec': async (body) => {
+    app.reexec(body).catch((error) => tell('reexec-failed', asJson(error)));
+    return {};
+  },
   '/admin/hammer': async () => {
     app.hammer();
     return {};
@@ -70,6 +74,7 @@ for (const name of ['offer', 'commit', 'rollback', 'give-back', 'drain']) {
 }
 app.on('error', (error) => tell('error', asJson(error)));
 app.onClose(() => tell('gone'));
+app.draining.addEventListener('abort', () => tell('draining'));
 
 const listening = [];
 for (const options of JSON.parse(LISTENERS)) listening.push(await app.listen(createServer(), options));

@@ -1,0 +1,14 @@
+import type { Inherited, ManifestEntry } from './manifest.ts';
+import type { SavedState } from './state.ts';
+
+/** What a starting process has from the one before it, whichever way it came. */
+export interface Inheritance {
+  readonly generation: number;
+  readonly predecessor: { readonly pid: number; readonly generation: number };
+  /** The descriptors that nobody has taken yet, the reserved ones left out. */
+  readonly unclaimed: ManifestEntry[];
+  /** Takes a descriptor out: it is the caller's from now on. */
+  take(name: string): Inherited | null;
+  /** The state of that name: its value, the promise of a late one, or null where there is none. */
+  state(name: string): SavedState | 'late' | null;
+}

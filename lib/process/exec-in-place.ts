@@ -1,0 +1,80 @@
+import { isMainThread } from 'node:worker_threads';
+import { getCloseOnExec, getNonBlocking, setCloseOnExec, setNonBlocking } from '../fd/descriptor.ts';
+import { exec } from '../fd/exec.ts';
+import { HandoffError } from '../fd/handoff-error.ts';
+import type { OwnedFd } from '../fd/owned-fd.ts';
+import { reexecVariable } from './survival.ts';
+
+/** What the next image is: a program, with the environment that it gets. */
+export interface Image {
+  /** A path, or a bare name: PATH is searched then. */
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+}
+
+const standardStreams = [0, 1, 2];
+
+/**
+ * Replaces the program of this process, which keeps its PID; `surviving` stay open in the next one, and nothing else
+ * does. Returns only by throwing ERR_HANDOFF_EXEC_FAILED, with everything as it was before.
+ */
+export function execInPlace(image: Image, record: OwnedFd, surviving: readonly number[]): never {
+  const undo: (() => void)[] = [];
+  try {
+    for (const fd of [...surviving, record.fd]) keepOpen(fd, undo);
+    for (const fd of standardStreams) {
+      // Node marks 0 to 2 close-on-exec at its start: the next image would write to nowhere.
+      keepOpen(fd, undo);
+      // And makes them non-blocking where it can: a program that does not expect that fails with EAGAIN.
+      makeBlocking(fd, undo);
+    }
+    const before = process.cwd();
+    process.chdir(image.cwd);
+    undo.push(() => process.chdir(before));
+    exec(image.command, [image.command, ...image.args], { ...image.env, [reexecVariable]: String(record.fd) });
+  } catch (error) {
+    for (const step of undo.reverse()) step();
+    throw execFailed(image, error as Error);
+  }
+}
+
+/** Throws where an exec cannot be: it would take the main thread along. */
+export function requireMainThread(): void {
+  if (isMainThread) return;
+  throw new HandoffError(
+    'ERR_HANDOFF_EXEC_FAILED',
+    'reexec() was called in a worker thread, and replaces the whole process: call it in the main thread.',
+  );
+}
+
+function keepOpen(fd: number, undo: (() => void)[]): void {
+  let before: boolean;
+  try {
+    before = getCloseOnExec(fd);
+  } catch {
+    // A standard stream that is closed has nothing to survive.
+    return;
+  }
+  setCloseOnExec(fd, false);
+  undo.push(() => setCloseOnExec(fd, before));
+}
+
+function makeBlocking(fd: number, undo: (() => void)[]): void {
+  try {
+    const before = getNonBlocking(fd);
+    setNonBlocking(fd, false);
+    undo.push(() => setNonBlocking(fd, before));
+  } catch {
+    // Closed, as above.
+  }
+}
+
+function execFailed({ command }: Image, cause: Error): HandoffError {
+  return new HandoffError(
+    'ERR_HANDOFF_EXEC_FAILED',
+    `This process could not be replaced by ${command}: ${cause.message}. It serves on.`,
+    { cause },
+  );
+}
