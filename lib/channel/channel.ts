@@ -56,7 +56,18 @@ export class SendingChannel implements Disposable {
 
   /** Writes a batch on the lane; announcing it is the caller's part. */
   putBatch(fds: number[]): void {
-    sendMessage(this.#lane.fd, batchMark, fds);
+    try {
+      sendMessage(this.#lane.fd, batchMark, fds);
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      throw new HandoffError('ERR_HANDOFF_SUCCESSOR_EXITED', 'The successor closed its lane.', { cause: error });
+    }
+  }
+
+  /** Closes the lane, and the control connection when the peer has read what was said on it. */
+  async end(): Promise<void> {
+    this.#lane.close();
+    await this.control.end();
   }
 
   /** Closes the lane and the control connection, at once. */
@@ -77,7 +88,12 @@ export class ReceivingChannel implements Disposable {
   }
 
   writeToken(token: Token): void {
-    sendMessage(this.#lane.fd, tokenLine(token), []);
+    try {
+      sendMessage(this.#lane.fd, tokenLine(token), []);
+    } catch (error) {
+      // A predecessor that is gone, or has refused us already: the control connection tells which.
+      if (!isGone(error)) throw error;
+    }
   }
 
   /** Receives `count` descriptors in as many batches as they come in. What arrived is closed if the rest does not. */
@@ -123,9 +139,21 @@ export class ReceivingChannel implements Disposable {
     return descriptors;
   }
 
+  /** Closes the lane, and the control connection when the peer has read what was said on it. */
+  async end(): Promise<void> {
+    this.#lane.close();
+    await this.control.end();
+  }
+
   /** Closes the lane and the control connection, at once. */
   [Symbol.dispose](): void {
     this.#lane.close();
     this.control.destroy();
   }
+}
+
+/** Whether a write failed because nobody reads any more. */
+function isGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EPIPE' || code === 'ECONNRESET';
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { abortReason } from './deadline.ts';
 import { encodeFrame, errorFrom, type Frame, FrameDecoder, type FrameName, type JsonObject } from './frame.ts';
+import { endGently } from './linger.ts';
 
 /** Who is at the other end. It decides what its silence means and which error its death is. */
 export type Peer = 'predecessor' | 'successor';
@@ -130,13 +131,12 @@ export class Control {
       this.#queue.splice(this.#queue.indexOf(frame), 1);
       listener(frame);
     }
+    if (this.#queue.length <= queueLimit) this.#socket.resume();
   }
 
-  /** Says what is still to be said, then closes. Resolves when the connection is gone. */
+  /** Says what is still to be said, then closes. Resolves when the connection is gone, a second later at most. */
   end(): Promise<void> {
-    this.#socket.end();
-    // The peer's own end is not awaited: it may be stopped, and nothing that it could still say matters.
-    this.#socket.once('finish', () => this.#socket.destroy());
+    endGently(this.#socket);
     return this.closed;
   }
 

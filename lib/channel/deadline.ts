@@ -1,5 +1,8 @@
 import { HandoffError } from '../fd/handoff-error.ts';
 
+/** setTimeout() takes 31 bits of milliseconds, and fires at once where it is given more. */
+const longestTimer = 2 ** 31 - 1;
+
 /**
  * The end of a wait: a signal that aborts, with a typed error as its reason, when the time is over or when the caller's
  * own signal does. Every wait of the library takes such a signal and rejects with its reason, so that a wait without an
@@ -24,7 +27,7 @@ export class Deadline implements Disposable {
     const expire = () =>
       controller.abort(new HandoffError('ERR_HANDOFF_TIMEOUT', `${what} within ${milliseconds} ms.`));
     const cancel = () => controller.abort(abortReason(outer as AbortSignal));
-    const timer = Number.isFinite(milliseconds) ? setTimeout(expire, milliseconds) : undefined;
+    const timer = Number.isFinite(milliseconds) ? setTimeout(expire, Math.min(milliseconds, longestTimer)) : undefined;
     outer?.addEventListener('abort', cancel, { once: true });
     if (outer?.aborted) cancel();
     return new Deadline(controller.signal, () => {

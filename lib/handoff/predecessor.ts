@@ -135,8 +135,7 @@ export class Succession {
   /** The last word: this process is drained, and leaves. */
   async drained(report: JsonObject): Promise<void> {
     this.#channel.control.send('DRAINED', { report });
-    await this.#channel.control.end();
-    this.#channel[Symbol.dispose]();
+    await this.#channel.end();
   }
 
   /** For a successor beside this process: its role goes to somebody else, so it must not step in when this one leaves. */

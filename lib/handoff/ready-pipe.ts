@@ -83,16 +83,14 @@ export class ReadyPipe implements Disposable {
 }
 
 /**
- * The successor's word that it is ready. Takes `writer` over and closes it. False where nobody reads any more: the
- * predecessor died, and there is nobody left to tell.
+ * The successor's word that it is ready. Takes `writer` over and closes it. Where nobody reads any more, nobody is told:
+ * the predecessor died, or has called the handoff off.
  */
-export function announceReady(writer: OwnedFd): boolean {
+export function announceReady(writer: OwnedFd): void {
   using held = writer;
   try {
     writeSync(held.fd, '\n');
-    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return false;
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
   }
 }

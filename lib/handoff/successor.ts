@@ -1,9 +1,11 @@
 import type { ReceivingChannel } from '../channel/channel.ts';
-import { readArray, readInteger } from '../channel/frame.ts';
+import { abortReason } from '../channel/deadline.ts';
+import { errorFrom, readArray, readInteger } from '../channel/frame.ts';
 import { createToken } from '../channel/token.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
 import { helloPayload, type Intent } from './hello.ts';
+import type { Inheritance } from './inheritance.ts';
 import {
   controlName,
   type Inherited,
@@ -42,7 +44,7 @@ export interface AfterCommit {
  * One takeover from the successor's side: what it was offered, and the connection to the predecessor until that one is
  * gone. Whatever is not taken out of it is closed with it.
  */
-export class Takeover {
+export class Takeover implements Inheritance {
   readonly mode: Mode;
   readonly generation: number;
   readonly predecessor: { readonly pid: number; readonly generation: number };
@@ -51,6 +53,7 @@ export class Takeover {
   readonly #states: Map<string, SavedState>;
   readonly #lateStates: ReadonlySet<string>;
   readonly #assembler: StateAssembler;
+  readonly #calledOff = new AbortController();
 
   private constructor(fields: {
     mode: Mode;
@@ -69,6 +72,17 @@ export class Takeover {
     this.#states = fields.states;
     this.#lateStates = fields.lateStates;
     this.#assembler = fields.assembler;
+    // At any time, and not only when `ready()` asks: a successor that is still warming up must let go of the listeners at
+    // once, or whoever connects waits in a queue that nobody serves when the predecessor leaves.
+    this.#channel.control.on('ABORT', (frame) => {
+      this.#calledOff.abort(errorFrom(frame));
+      this[Symbol.dispose]();
+    });
+  }
+
+  /** Aborts, with the predecessor's reason, when that calls the handoff off. */
+  get calledOff(): AbortSignal {
+    return this.#calledOff.signal;
   }
 
   /**
@@ -111,8 +125,7 @@ export class Takeover {
     } catch (error) {
       for (const descriptor of received) descriptor.close();
       control.send('ABORT', abortPayload(error));
-      void control.end();
-      channel[Symbol.dispose]();
+      void channel.end();
       throw error;
     }
   }
@@ -141,11 +154,14 @@ export class Takeover {
    * is alive and says nothing until `signal` aborts: then it stays the owner.
    */
   async announceReady(signal: AbortSignal): Promise<Decision> {
+    if (this.calledOff.aborted) throw abortReason(this.calledOff);
     const ready = this.take(readyName);
     if (ready === null) throw new HandoffError('ERR_HANDOFF_PROTOCOL', `The offer had no "${readyName}".`);
-    if (!announceReady(ready.descriptor)) return 'orphaned';
+    // A pipe that nobody reads says nothing about the owner: a predecessor that is dead closed it, and so did one that
+    // has called the handoff off and serves on. The control connection tells the two apart.
+    announceReady(ready.descriptor);
     try {
-      await this.#channel.control.expect(['COMMITTED'], signal);
+      await this.#channel.control.expect(['COMMITTED'], AbortSignal.any([signal, this.calledOff]));
       return 'committed';
     } catch (error) {
       if (error instanceof HandoffError && error.code === 'ERR_HANDOFF_PREDECESSOR_EXITED') return 'orphaned';
@@ -191,8 +207,8 @@ export class Takeover {
   /** Gives the takeover up before it was decided: the predecessor stays, and what was received is closed. */
   abort(error: unknown): void {
     this.#channel.control.send('ABORT', abortPayload(error));
-    void this.#channel.control.end();
-    this[Symbol.dispose]();
+    this.#closeInherited();
+    void this.#channel.end();
   }
 
   [Symbol.dispose](): void {
