@@ -3,6 +3,7 @@ import { SendingChannel } from '../channel/channel.ts';
 import { Control } from '../channel/control.ts';
 import { abortReason, Deadline, untilAborted } from '../channel/deadline.ts';
 import { encodeFrame } from '../channel/frame.ts';
+import { endGently } from '../channel/linger.ts';
 import { parseTokenLine, startsLane, type Token, tokenLineLength } from '../channel/token.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
@@ -15,11 +16,12 @@ import { abortPayload } from './predecessor.ts';
  * need no more than a few milliseconds; five seconds forgive a machine that is swapping, and end a peer that says
  * nothing.
  */
-export const greetingTimeout = 5_000;
+const defaultGreetingTimeout = 5_000;
 
 /**
- * How many connections may be in the reception at once. A handoff needs two; the rest is room for status queries, and
- * past it the kernel's queue waits rather than our memory.
+ * How many connections may be in the reception at once, and how many lanes may wait for their HELLO. A handoff needs two
+ * and one; the rest is room for status queries, and for those who look whether anybody is there. Past it a visitor is
+ * refused at once, so that a flood costs neither descriptors nor memory.
  */
 const visitorLimit = 64;
 
@@ -43,6 +45,8 @@ export interface ReceptionOptions {
   readonly onVisitor: (visitor: Visitor) => void;
   /** Hears of everyone who was turned away, and why. */
   readonly onRefusal: (error: HandoffError, peer: PeerCredentials | null) => void;
+  /** How long a visitor may take to introduce itself, in milliseconds. */
+  readonly greetingTimeout?: number;
 }
 
 interface Waiting {
@@ -57,6 +61,7 @@ export function authorizeSameUser(peer: PeerCredentials): boolean {
 /** Accepts on the control listener, checks who comes, and pairs control connections with their lanes. */
 export class Reception {
   readonly #options: ReceptionOptions;
+  readonly #greetingTimeout: number;
   #server: net.Server | null = null;
   readonly #sockets = new Set<net.Socket>();
   readonly #awaited = new Map<Token, Waiting>();
@@ -64,13 +69,13 @@ export class Reception {
 
   constructor(options: ReceptionOptions) {
     this.#options = options;
+    this.#greetingTimeout = options.greetingTimeout ?? defaultGreetingTimeout;
   }
 
   /** Accepts on a copy of `listener`, which stays the caller's. */
   async open(listener: OwnedFd): Promise<void> {
     // Nothing is read before the peer was checked.
     const server = net.createServer({ pauseOnConnect: true }, (socket) => void this.#receive(socket));
-    server.maxConnections = visitorLimit;
     const copy = listener.dup();
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -98,10 +103,16 @@ export class Reception {
   }
 
   async #receive(socket: net.Socket): Promise<void> {
+    socket.on('error', () => {});
+    if (this.#sockets.size >= visitorLimit) {
+      const refusal = crowded();
+      socket.end(encodeFrame('REFUSED', abortPayload(refusal)), () => socket.destroy());
+      this.#options.onRefusal(refusal, null);
+      return;
+    }
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
-    socket.on('error', () => {});
-    using deadline = Deadline.after(greetingTimeout, 'The visitor did not introduce itself', closeSignal(socket));
+    using deadline = Deadline.after(this.#greetingTimeout, 'The visitor did not introduce itself', closeSignal(socket));
     let peer: PeerCredentials | null = null;
     try {
       peer = peerCredentials(this.#options.descriptorOf(socket));
@@ -114,8 +125,8 @@ export class Reception {
         error instanceof HandoffError
           ? error
           : new HandoffError('ERR_HANDOFF_REFUSED', String(error), { cause: error });
-      if (socket.writable) socket.end(encodeFrame('REFUSED', abortPayload(refusal)), () => socket.destroy());
-      else socket.destroy();
+      if (socket.writable) socket.write(encodeFrame('REFUSED', abortPayload(refusal)));
+      endGently(socket);
       this.#options.onRefusal(refusal, peer);
     }
   }
@@ -145,16 +156,25 @@ export class Reception {
       this.#lanes.delete(token);
       return early;
     }
-    if (this.#awaited.has(token))
+    if (this.#awaited.has(token)) {
       throw new HandoffError('ERR_HANDOFF_PROTOCOL', 'Two visitors brought the same token.');
-    try {
-      return await new Promise<OwnedFd>((resolve, reject) => {
-        this.#awaited.set(token, { arrive: resolve });
-        signal.addEventListener('abort', () => reject(unpaired(signal)), { once: true });
-      });
-    } finally {
-      this.#awaited.delete(token);
     }
+    return new Promise<OwnedFd>((resolve, reject) => {
+      // Nobody is awaited any more from the very moment on which one side has come or gone: a second lane, or one that
+      // is late, would be given to nobody and stay open.
+      const abandon = () => {
+        this.#awaited.delete(token);
+        reject(unpaired(signal));
+      };
+      const arrive = (lane: OwnedFd) => {
+        this.#awaited.delete(token);
+        signal.removeEventListener('abort', abandon);
+        resolve(lane);
+      };
+      this.#awaited.set(token, { arrive });
+      signal.addEventListener('abort', abandon, { once: true });
+      if (signal.aborted) abandon();
+    });
   }
 
   async #takeLane(socket: net.Socket, start: Buffer, signal: AbortSignal): Promise<void> {
@@ -164,11 +184,12 @@ export class Reception {
     if (token === null || this.#lanes.has(token)) {
       throw new HandoffError('ERR_HANDOFF_PROTOCOL', 'Neither a frame nor a token: this socket is for handoffs only.');
     }
+    const waiting = this.#awaited.get(token);
+    if (waiting === undefined && this.#lanes.size >= visitorLimit) throw crowded();
     // Only the addon may touch the lane from here on. Node's socket goes; the connection stays, because destroy() is
     // close(2) alone and a copy is held.
     const lane = OwnedFd.dup(this.#options.descriptorOf(socket), 'the lane of a successor');
     socket.destroy();
-    const waiting = this.#awaited.get(token);
     if (waiting !== undefined) return waiting.arrive(lane);
     this.#lanes.set(token, lane);
     setTimeout(() => {
@@ -176,15 +197,25 @@ export class Reception {
         this.#lanes.delete(token);
         lane.close();
       }
-    }, greetingTimeout).unref();
+    }, this.#greetingTimeout).unref();
   }
 }
 
+function crowded(): HandoffError {
+  return new HandoffError(
+    'ERR_HANDOFF_BUSY',
+    `${visitorLimit} others are at the control socket and have not introduced themselves: try again in a few seconds.`,
+  );
+}
+
+/** What has ended the wait for a lane: its visitor is gone, or the time is over. */
 function unpaired(signal: AbortSignal): HandoffError {
+  const reason = abortReason(signal);
+  if (reason.code !== 'ERR_HANDOFF_TIMEOUT') return reason;
   return new HandoffError(
     'ERR_HANDOFF_TIMEOUT',
     'No second connection (the lane) came with the token of HELLO: a successor opens two connections, and writes its token on the second.',
-    { cause: signal.reason },
+    { cause: reason },
   );
 }
 
