@@ -17,7 +17,9 @@ import {
   makeOffer,
   type OfferPhase,
   Succession,
+  type Successor,
 } from './handoff/predecessor.ts';
+import { ReadyPipe } from './handoff/ready-pipe.ts';
 import { Reception, type Visitor } from './handoff/reception.ts';
 import type { SavedState, StateValue } from './handoff/state.ts';
 import type { PredecessorEnd, Takeover } from './handoff/successor.ts';
@@ -25,6 +27,7 @@ import { type HandoffOptions, readOptions, readTimeout, type Settings } from './
 import { execInPlace, requireMainThread } from './process/exec-in-place.ts';
 import { flushOutput, leave } from './process/leave.ts';
 import { type Found, findPredecessor } from './process/predecessor-search.ts';
+import { ProgramSuccession } from './process/program-succession.ts';
 import { type SignalAction, SignalListeners } from './process/signals.ts';
 import { SpawnedSuccessor } from './process/spawned-successor.ts';
 import { startOfThisProcess } from './process/start.ts';
@@ -99,7 +102,7 @@ type Phase =
   /** The owner, with a successor on its way (`#offer`). */
   | { readonly is: 'offering'; readonly callOff: AbortController }
   /** Committed: the successor owns, this process finishes what it has (`#commit`). */
-  | { readonly is: 'draining'; readonly succession: Succession }
+  | { readonly is: 'draining'; readonly successor: Successor }
   /** The owner, finishing what it has before it replaces its own image (`reexec`). */
   | { readonly is: 'draining-in-place' }
   /** No successor: this process finishes what it has (`shutdown`). */
@@ -117,11 +120,17 @@ type ControlPath =
   | { readonly is: 'held'; readonly listener: OwnedFd }
   | { readonly is: 'open'; readonly listener: OwnedFd };
 
-interface Meeting {
-  readonly candidate: Candidate;
-  readonly pid: number;
-  readonly spawned: SpawnedSuccessor | null;
-}
+/** Somebody who has come to succeed this process. */
+type Meeting =
+  /** It speaks the protocol, and waits for an offer. */
+  | {
+      readonly how: 'channel';
+      readonly candidate: Candidate;
+      readonly pid: number;
+      readonly spawned: SpawnedSuccessor | null;
+    }
+  /** It has inherited everything at its start, and has said that it is ready. */
+  | { readonly how: 'ready'; readonly pid: number; readonly spawned: SpawnedSuccessor };
 
 export interface HandoffEvents {
   /** A successor has come, and gets an offer. */
@@ -183,7 +192,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** The real standard error, while descriptor 2 leads to the predecessor. */
   #stderr: OwnedFd | null;
   /** A successor beside this process, which inherits its role when it leaves. */
-  #heir: Succession | null = null;
+  #heir: Successor | null = null;
   #draining = new AbortController();
   /** How often this process was told to stop: the second time means that the first was not quick enough. */
   #stopSignals = 0;
@@ -421,7 +430,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#stopAccepting();
     const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: this.#settings.drainTimeout };
     await this.#estate.drain(limits, this.#force.signal, new AbortController().signal);
-    this.#letGo(this.#takeover === null ? 'remove' : 'close');
+    this.#letGo(this.#takeover === null ? 'remove' : 'close', this.#takeover !== null);
     this.#restoreStderr();
     this.#phase = { is: 'left' };
   }
@@ -449,10 +458,10 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     let meeting: Meeting | null = null;
     try {
       meeting = await meet(deadline.signal);
-      const { candidate, pid, spawned } = meeting;
-      await makeOffer(candidate, this.#offerTo(mode), deadline.signal, (phase) =>
-        this.#tell('offer', { pid, mode, phase }),
-      );
+      const { pid, spawned } = meeting;
+      const tell = (phase: OfferPhase) => this.#tell('offer', { pid, mode, phase });
+      if (meeting.how === 'channel') await makeOffer(meeting.candidate, this.#offerTo(mode), deadline.signal, tell);
+      else tell('ready');
       // A shutdown that came while the newline was on its way has the last word.
       if (this.#phase.is !== 'offering') throw callOff.signal.reason;
       spawned?.detach();
@@ -483,65 +492,63 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 
   /** The newline was read: this process stops accepting, keeps its copies, and drains. One step, without a pause. */
-  #commit({ candidate, pid }: Meeting): void {
-    const succession = new Succession(candidate.channel, (names) => this.#estate.abandon(names));
-    this.#phase = { is: 'draining', succession };
+  #commit(meeting: Meeting): void {
+    const { pid } = meeting;
+    const successor = successionOf(meeting, (names) => this.#estate.abandon(names));
+    this.#phase = { is: 'draining', successor };
     // Upstream first: whoever drains for us must not step in when this process leaves.
     if (this.#upstream.is === 'connected') this.#upstream.takeover.release();
     this.#heir?.release();
     this.#stopAccepting();
-    succession.committed(this.#settings.drainTimeout, 'replace');
+    successor.committed(this.#settings.drainTimeout, 'replace');
     this.#tell('commit', { pid, mode: 'replace' });
-    this.#inBackground(this.#drainForSuccessor(succession, pid));
+    this.#inBackground(this.#drainForSuccessor(successor, pid));
   }
 
   /** The newline was read from a successor that serves beside this process. */
-  #standBeside({ candidate, pid }: Meeting, mode: Mode): void {
-    const succession = new Succession(candidate.channel, () => {});
-    succession.committed(0, mode);
-    this.#tell('commit', { pid, mode });
-    if (mode !== 'keep' || this.#heir !== null || this.#control.is === 'none') {
-      void succession.drained({});
+  #standBeside(meeting: Meeting, mode: Mode): void {
+    const successor = successionOf(meeting, () => {});
+    successor.committed(0, mode);
+    this.#tell('commit', { pid: meeting.pid, mode });
+    if (mode !== 'keep' || !successor.inheritsControl || this.#heir !== null || this.#control.is === 'none') {
+      this.#inBackground(successor.drained({}));
       return;
     }
-    this.#heir = succession;
-    void succession.departure.then(() => {
-      if (this.#heir === succession) this.#heir = null;
+    this.#heir = successor;
+    void successor.departure.then(() => {
+      if (this.#heir === successor) this.#heir = null;
     });
   }
 
   /** What is left to do when a handoff has failed; returns the error with everything that is known. */
   async #rollBack(meeting: Meeting | null, error: unknown): Promise<Error> {
     let failure = error instanceof Error ? error : new Error(String(error));
-    if (meeting !== null) {
-      void meeting.candidate.channel.control.end();
-      if (meeting.spawned !== null) failure = await endFailed(meeting.spawned, failure);
-      meeting.candidate.channel[Symbol.dispose]();
-    }
+    if (meeting?.how === 'channel') void meeting.candidate.channel.end();
+    if (meeting !== null && meeting.spawned !== null) failure = await endFailed(meeting.spawned, failure);
     this.#estate.reassert();
     this.#tell('rollback', { error: failure });
     return failure;
   }
 
   /** After commit: late state, the drain, the last word. Or the give-back, when the successor dies before that. */
-  async #drainForSuccessor(succession: Succession, pid: number): Promise<void> {
+  async #drainForSuccessor(successor: Successor, pid: number): Promise<void> {
     const died = new AbortController();
-    void succession.departure.then((departure) => {
+    void successor.departure.then((departure) => {
       if (departure === 'died') died.abort();
     });
-    this.#inBackground(this.#sendLateStates(succession, died.signal));
+    this.#inBackground(this.#sendLateStates(successor, died.signal));
     const { drainTimeout } = this.#settings;
     const limits = {
       idle: Number.POSITIVE_INFINITY,
       halfSent: Math.min(halfSentGrace, drainTimeout),
       total: drainTimeout,
     };
-    await this.#drainToEnd('handoff', limits, { succession, pid, died: died.signal });
+    await this.#drainToEnd('handoff', limits, { successor, pid, died: died.signal });
   }
 
-  async #sendLateStates(succession: Succession, died: AbortSignal): Promise<void> {
+  async #sendLateStates(successor: Successor, died: AbortSignal): Promise<void> {
     using deadline = Deadline.after(this.#settings.drainTimeout, 'The late state was not sent', died);
-    await succession.lateStates(await untilAborted(this.#estate.save('late'), deadline.signal), deadline.signal);
+    await successor.lateStates(await untilAborted(this.#estate.save('late'), deadline.signal), deadline.signal);
   }
 
   /** The successor died while this process drained: it serves again, as if nothing had happened. */
@@ -583,7 +590,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       }
       this.#mayOffer();
       const mode: Mode = hello.intent === 'share' ? 'share' : 'replace';
-      await this.#offer(mode, async () => ({ candidate: { channel, hello }, pid: peer.pid, spawned: null }));
+      await this.#offer(mode, async () => ({
+        how: 'channel',
+        candidate: { channel, hello },
+        pid: peer.pid,
+        spawned: null,
+      }));
     } catch (error) {
       // An offer that failed has said ABORT and closed the connection; this is for those that were never made.
       control.send('REFUSED', abortPayload(error));
@@ -593,32 +605,27 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   async #spawn(options: UpgradeOptions, signal: AbortSignal): Promise<Meeting> {
     const start = startOfThisProcess();
-    const foreign = options.command !== undefined && options.command !== start.command;
+    const sameProgram = options.command === undefined || options.command === start.command;
+    // Another program may know nothing of this library, and gets what it needs to serve without it.
+    using ready = options.command === undefined ? null : new ReadyPipe();
     const spawned = await SpawnedSuccessor.spawn(
       {
         command: options.command ?? start.command,
         args: options.args ?? (options.command === undefined ? start.args : []),
         cwd: options.cwd ?? start.cwd,
         env: options.env ?? process.env,
-        stderr: options.stderr ?? (foreign ? 'inherit' : 'capture'),
+        stderr: options.stderr ?? (sameProgram ? 'capture' : 'inherit'),
+        program: ready === null ? null : { listeners: this.#estate.descriptors, ready: ready.writer },
       },
       signal,
     );
-    const { channel } = spawned;
+    ready?.closeWriter();
     try {
-      const hello = readHello(await channel.control.expect(['HELLO'], signal));
-      if (channel.readToken() !== hello.token) {
-        throw new HandoffError(
-          'ERR_HANDOFF_PROTOCOL',
-          'The lane of the spawned successor does not bear the token of its HELLO.',
-        );
-      }
-      return { candidate: { channel, hello }, pid: spawned.pid, spawned };
+      return await firstWord(spawned, ready, signal);
     } catch (error) {
-      channel.control.send('ABORT', abortPayload(error));
-      const failure = await endFailed(spawned, error as Error);
-      channel[Symbol.dispose]();
-      throw failure;
+      spawned.channel.control.send('ABORT', abortPayload(error));
+      void spawned.channel.end();
+      throw await endFailed(spawned, error as Error);
     }
   }
 
@@ -637,18 +644,18 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async #drainToEnd(
     reason: DrainReport['reason'],
     limits: DrainLimits,
-    successor: { succession: Succession; pid: number; died: AbortSignal } | null,
+    heir: { successor: Successor; pid: number; died: AbortSignal } | null,
   ): Promise<void> {
     const begun = performance.now();
-    const cancel = successor?.died ?? new AbortController().signal;
+    const cancel = heir?.died ?? new AbortController().signal;
     const end = await this.#estate.drain(limits, this.#force.signal, cancel);
-    if (end.how === 'cancelled' && successor !== null) return this.#giveBack(successor.pid);
+    if (end.how === 'cancelled' && heir !== null) return this.#giveBack(heir.pid);
     const counts = end.how === 'drained' ? end.counts : { moved: 0, drained: 0, forced: 0 };
     const report: DrainReport = { ...counts, duration: Math.round(performance.now() - begun), reason };
-    await this.#finish(report, successor?.succession ?? null);
+    await this.#finish(report, heir?.successor ?? null);
   }
 
-  async #finish(report: DrainReport, succession: Succession | null): Promise<void> {
+  async #finish(report: DrainReport, successor: Successor | null): Promise<void> {
     this.#phase = { is: 'left' };
     this.#tell('drain', report);
     const hooks = this.#closeHooks.map((hook) =>
@@ -658,9 +665,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     );
     await Promise.race([Promise.all(hooks), delay(closeHooksLimit, undefined, { ref: false })]);
     // Asked before they are told: they hang up then.
-    const heirs = [succession, this.#heir].filter((heir) => heir !== null);
+    const heirs = [successor, this.#heir].filter((heir) => heir !== null);
     for (const heir of heirs) await heir.drained({ ...report });
-    this.#letGo(heirs.length === 0 ? 'remove' : 'close');
+    this.#letGo(
+      heirs.length === 0 ? 'remove' : 'close',
+      heirs.some(({ inheritsControl }) => inheritsControl),
+    );
     if (report.forced > 0) {
       process.emitWarning(
         `${report.forced} connection(s) were cut off with something unfinished after ${report.duration} ms of draining.`,
@@ -671,14 +681,18 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     if (this.#settings.exit) await leave(report.reason === 'shutdown' && report.forced > 0 ? 1 : 0);
   }
 
-  /** Closes everything that is held. Socket files are removed only where nobody is left to serve on them. */
-  #letGo(how: 'close' | 'remove'): void {
+  /**
+   * Closes everything that is held. Socket files are removed only where nobody is left to serve on them: of the
+   * listeners where `how` says so, of the control path where it is open and nobody inherits it.
+   */
+  #letGo(how: 'close' | 'remove', controlIsInherited: boolean): void {
     this.#signals?.[Symbol.dispose]();
     this.#estate[how]();
     if (this.#control.is === 'none') return;
     this.#reception.close();
-    if (how === 'remove' && this.#settings.control !== null)
+    if (!controlIsInherited && this.#settings.control !== null) {
       unlinkWhileHeld(this.#settings.control, this.#control.listener);
+    }
     this.#control.listener.close();
     this.#control = { is: 'none' };
   }
@@ -751,10 +765,46 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 }
 
+/** What a spawned successor says first: HELLO, or, where it does not use this library, that it is ready. */
+async function firstWord(spawned: SpawnedSuccessor, ready: ReadyPipe | null, signal: AbortSignal): Promise<Meeting> {
+  const { channel, pid } = spawned;
+  const heard = new AbortController();
+  const either = AbortSignal.any([signal, heard.signal]);
+  const greeted = channel.control.expect(['HELLO'], either).then((frame): Meeting => {
+    const hello = readHello(frame);
+    if (channel.readToken() === hello.token) return { how: 'channel', candidate: { channel, hello }, pid, spawned };
+    throw new HandoffError(
+      'ERR_HANDOFF_PROTOCOL',
+      'The lane of the spawned successor does not bear the token of its HELLO.',
+    );
+  });
+  try {
+    if (ready === null) return await greeted;
+    const serving = ready.ready(either).then((): Meeting => ({ how: 'ready', pid, spawned }));
+    // A program that closes descriptors it does not know, or does not know what to do with a ready pipe that it hands
+    // on, has not failed: only when both ways to be heard are gone nothing can come any more.
+    return await Promise.any([greeted, serving]).catch((errors: AggregateError) => {
+      throw errors.errors[0];
+    });
+  } finally {
+    heard.abort();
+  }
+}
+
+/** The one who owns the service now, however it came. */
+function successionOf(meeting: Meeting, onUnclaimed: (names: string[]) => void): Successor {
+  if (meeting.how === 'channel') return new Succession(meeting.candidate.channel, onUnclaimed);
+  void meeting.spawned.channel.end();
+  return new ProgramSuccession(meeting.spawned);
+}
+
 /** Ends a spawned successor that has failed, and adds what its exit says to the reason. */
 async function endFailed(spawned: SpawnedSuccessor, reason: Error): Promise<Error> {
-  const exit = await spawned.terminate();
-  if (!(reason instanceof HandoffError)) return reason;
+  if (!(reason instanceof HandoffError)) {
+    await spawned.terminate({ hangs: true });
+    return reason;
+  }
+  const exit = await spawned.terminate({ hangs: reason.code === 'ERR_HANDOFF_TIMEOUT' });
   const diedByItself = reason.code === 'ERR_HANDOFF_SUCCESSOR_EXITED';
   return diedByItself ? spawned.failure(exit, reason) : spawned.annotate(reason, exit);
 }

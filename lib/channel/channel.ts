@@ -4,6 +4,7 @@ import { OwnedFd } from '../fd/owned-fd.ts';
 import type { Control } from './control.ts';
 import { type Frame, readInteger } from './frame.ts';
 import { parseTokenLine, type Token, tokenLine, tokenLineLength } from './token.ts';
+import { trace } from './trace.ts';
 
 /**
  * Descriptors in one batch. Linux allows 253 in a message and macOS about as many; 64 keeps the batch that is in flight
@@ -57,7 +58,9 @@ export class SendingChannel implements Disposable {
   /** Writes a batch on the lane; announcing it is the caller's part. */
   putBatch(fds: number[]): void {
     try {
+      trace('sending', 'BATCH', this.control);
       sendMessage(this.#lane.fd, batchMark, fds);
+      trace('sent', 'BATCH', this.control);
     } catch (error) {
       if (!isGone(error)) throw error;
       throw new HandoffError('ERR_HANDOFF_SUCCESSOR_EXITED', 'The successor closed its lane.', { cause: error });
@@ -128,6 +131,7 @@ export class ReceivingChannel implements Disposable {
       );
     }
     const message = receiveMessage(this.#lane.fd, batchMark.length, batchLimit);
+    trace('received', 'BATCH', this.control);
     const descriptors = (message?.fds ?? []).map((fd) => new OwnedFd(fd, 'received from the predecessor'));
     if (message === null || !message.data.equals(batchMark) || descriptors.length !== count) {
       for (const descriptor of descriptors) descriptor.close();

@@ -3,6 +3,7 @@ import { HandoffError } from '../fd/handoff-error.ts';
 import { abortReason } from './deadline.ts';
 import { encodeFrame, errorFrom, type Frame, FrameDecoder, type FrameName, type JsonObject } from './frame.ts';
 import { endGently } from './linger.ts';
+import { trace } from './trace.ts';
 
 /** Who is at the other end. It decides what its silence means and which error its death is. */
 export type Peer = 'predecessor' | 'successor';
@@ -29,7 +30,7 @@ type Life = { is: 'open' } | { is: 'ended'; error: HandoffError };
  */
 export class Control {
   readonly #socket: Socket;
-  readonly #peer: Peer;
+  readonly peer: Peer;
   readonly #decoder = new FrameDecoder();
   readonly #queue: Frame[] = [];
   readonly #listeners = new Map<FrameName, (frame: Frame) => void>();
@@ -46,7 +47,7 @@ export class Control {
    */
   constructor(socket: Socket, peer: Peer, received?: Buffer) {
     this.#socket = socket;
-    this.#peer = peer;
+    this.peer = peer;
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         this.#end(this.#gone());
@@ -68,7 +69,10 @@ export class Control {
   /** Sends one frame. After the connection has ended this does nothing: that is told to whoever reads. */
   send(name: FrameName, payload: JsonObject, bytes?: Buffer): void {
     const frame = encodeFrame(name, payload, bytes);
-    if (this.#socket.writable) this.#socket.write(frame);
+    if (!this.#socket.writable) return;
+    trace('sending', name, this);
+    this.#socket.write(frame);
+    trace('sent', name, this);
   }
 
   /** Sends one frame and waits until the kernel has room for more, for streams of large frames. */
@@ -154,6 +158,7 @@ export class Control {
     if (this.#life.is === 'ended') return;
     try {
       for (const frame of this.#decoder.push(chunk)) {
+        trace('received', frame.name, this);
         const listener = this.#listeners.get(frame.name);
         if (listener !== undefined) listener(frame);
         else this.#queue.push(frame);
@@ -192,15 +197,15 @@ export class Control {
   #unexpected(frame: Frame, expected: readonly FrameName[]): HandoffError {
     return new HandoffError(
       'ERR_HANDOFF_PROTOCOL',
-      `The ${this.#peer} sent ${frame.name} where ${expected.join(' or ')} belongs.`,
+      `The ${this.peer} sent ${frame.name} where ${expected.join(' or ')} belongs.`,
     );
   }
 
   #gone(cause?: Error): HandoffError {
-    const who = this.peerPid === null ? `The ${this.#peer}` : `The ${this.#peer} (process ${this.peerPid})`;
+    const who = this.peerPid === null ? `The ${this.peer}` : `The ${this.peer} (process ${this.peerPid})`;
     const cut = this.#decoder.pending > 0 ? ' in the middle of a frame' : '';
     return new HandoffError(
-      this.#peer === 'predecessor' ? 'ERR_HANDOFF_PREDECESSOR_EXITED' : 'ERR_HANDOFF_SUCCESSOR_EXITED',
+      this.peer === 'predecessor' ? 'ERR_HANDOFF_PREDECESSOR_EXITED' : 'ERR_HANDOFF_SUCCESSOR_EXITED',
       `${who} closed the control connection${cut}.`,
       { cause },
     );

@@ -16,3 +16,4 @@ export {
   maximumFrameLength,
 } from './frame.ts';
 export { createToken, isToken, type Token } from './token.ts';
+export type { FrameTrace, Utterance } from './trace.ts';

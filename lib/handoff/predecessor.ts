@@ -2,6 +2,7 @@ import type { SendingChannel } from '../channel/channel.ts';
 import type { Control } from '../channel/control.ts';
 import { untilAborted } from '../channel/deadline.ts';
 import { type Frame, isString, type JsonObject, readArray } from '../channel/frame.ts';
+import { trace } from '../channel/trace.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { features, type Hello, protocolVersion } from './hello.ts';
 import { describeForManifest, type NamedDescriptor, readyName } from './manifest.ts';
@@ -69,6 +70,7 @@ export async function makeOffer(
     for (const state of await untilAborted(offer.saveStates(), signal)) await sendState(control, state, signal);
     onPhase('state-sent');
     const status = await readyOrGone(ready, control, signal);
+    trace('received', 'READY', control);
     onPhase('ready');
     return status;
   } catch (error) {
@@ -106,10 +108,25 @@ export type Departure =
   /** It has a successor of its own, or was shut down: nothing is to be given back. */
   | 'released';
 
-/** The predecessor's side of the connection after commit: what it still has to say, and how it learns of a death. */
-export class Succession {
+/** Whoever owns the service after commit: what the predecessor still has to say to it, and how it learns of its death. */
+export interface Successor {
+  /** Settles, and never rejects, when it is gone. */
+  readonly departure: Promise<Departure>;
+  /** Whether it accepts on the control path from now on. */
+  readonly inheritsControl: boolean;
+  /** Tells it that it is the owner now; `drainTimeout` in milliseconds. */
+  committed(drainTimeout: number, mode: Mode): void;
+  lateStates(states: readonly SavedState[], signal: AbortSignal): Promise<void>;
+  /** The last word: this process is drained, and leaves. */
+  drained(report: JsonObject): Promise<void>;
+  /** For one beside this process: its role goes to somebody else, so it must not step in when this one leaves. */
+  release(): void;
+}
+
+/** A successor at the other end of a channel. */
+export class Succession implements Successor {
+  readonly inheritsControl = true;
   readonly #channel: SendingChannel;
-  /** Settles, and never rejects, when the successor is gone. */
   readonly departure: Promise<Departure>;
 
   /** @param onUnclaimed is given the names that the successor has no use for */
@@ -123,7 +140,6 @@ export class Succession {
     this.departure = channel.control.closed.then(() => departure);
   }
 
-  /** Tells the successor that it is the owner now; `drainTimeout` in milliseconds. */
   committed(drainTimeout: number, mode: Mode): void {
     this.#channel.control.send('COMMITTED', { drainTimeout, mode });
   }
@@ -132,13 +148,11 @@ export class Succession {
     for (const state of states) await sendState(this.#channel.control, state, signal);
   }
 
-  /** The last word: this process is drained, and leaves. */
   async drained(report: JsonObject): Promise<void> {
     this.#channel.control.send('DRAINED', { report });
     await this.#channel.end();
   }
 
-  /** For a successor beside this process: its role goes to somebody else, so it must not step in when this one leaves. */
   release(): void {
     this.#channel.control.send('RELEASED', {});
   }

@@ -2,6 +2,7 @@ import type { ReceivingChannel } from '../channel/channel.ts';
 import { abortReason } from '../channel/deadline.ts';
 import { errorFrom, readArray, readInteger } from '../channel/frame.ts';
 import { createToken } from '../channel/token.ts';
+import { trace } from '../channel/trace.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
 import { helloPayload, type Intent } from './hello.ts';
@@ -159,7 +160,9 @@ export class Takeover implements Inheritance {
     if (ready === null) throw new HandoffError('ERR_HANDOFF_PROTOCOL', `The offer had no "${readyName}".`);
     // A pipe that nobody reads says nothing about the owner: a predecessor that is dead closed it, and so did one that
     // has called the handoff off and serves on. The control connection tells the two apart.
+    trace('sending', 'READY', this.#channel.control);
     announceReady(ready.descriptor);
+    trace('sent', 'READY', this.#channel.control);
     try {
       await this.#channel.control.expect(['COMMITTED'], AbortSignal.any([signal, this.calledOff]));
       return 'committed';

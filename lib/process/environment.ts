@@ -1,4 +1,4 @@
-import { setCloseOnExec } from '../fd/descriptor.ts';
+import { close, setCloseOnExec } from '../fd/descriptor.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 
@@ -7,6 +7,15 @@ export const channelVariable = 'FD_HANDOFF_CHANNEL';
 
 /** The number of the descriptor that standard error really is, while descriptor 2 is a pipe to the predecessor. */
 export const stderrVariable = 'FD_HANDOFF_STDERR';
+
+/**
+ * What a program gets that may not use this library: `sd_listen_fds(3)`'s variables, and the number of the write end of
+ * the ready pipe.
+ */
+export const listenFdsVariable = 'LISTEN_FDS';
+export const listenFdNamesVariable = 'LISTEN_FDNAMES';
+export const listenPidVariable = 'LISTEN_PID';
+export const readyVariable = 'FD_HANDOFF_READY_FD';
 
 /** What a spawned successor inherits from its predecessor. */
 export interface InheritedChannel {
@@ -23,6 +32,7 @@ export function takeInheritedChannel(environment: NodeJS.ProcessEnv = process.en
   const channel = takeVariable(environment, channelVariable);
   const stderr = takeVariable(environment, stderrVariable);
   if (channel === undefined) return null;
+  closeProgramDescriptors(environment);
   const [control, lane, ...rest] = channel.split(',').map((text) => parseDescriptor(channelVariable, text));
   if (control === undefined || lane === undefined || rest.length > 0) throw malformed(channelVariable, channel);
   return {
@@ -30,6 +40,21 @@ export function takeInheritedChannel(environment: NodeJS.ProcessEnv = process.en
     lane: own(lane, 'the lane from the predecessor'),
     stderr: stderr === undefined ? null : own(parseDescriptor(stderrVariable, stderr), 'the real standard error'),
   };
+}
+
+/**
+ * Closes what a program without this library would have served with. The same listeners come over the lane, verified;
+ * and a write end of the ready pipe that stays open here would keep the predecessor from seeing this process fail.
+ */
+function closeProgramDescriptors(environment: NodeJS.ProcessEnv): void {
+  const ready = takeVariable(environment, readyVariable);
+  const count = takeVariable(environment, listenFdsVariable);
+  delete environment[listenFdNamesVariable];
+  delete environment[listenPidVariable];
+  if (ready === undefined) return;
+  close(parseDescriptor(readyVariable, ready));
+  const listeners = parseDescriptor(listenFdsVariable, count ?? '0');
+  for (let fd = 3; fd < 3 + listeners; fd++) close(fd);
 }
 
 function takeVariable(environment: NodeJS.ProcessEnv, name: string): string | undefined {

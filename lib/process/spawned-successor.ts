@@ -1,12 +1,22 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
 import net from 'node:net';
+import { resolve } from 'node:path';
 import { SendingChannel } from '../channel/channel.ts';
 import { Control } from '../channel/control.ts';
 import { untilAborted } from '../channel/deadline.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import { socketPair } from '../fd/socket.ts';
-import { channelVariable, stderrVariable } from './environment.ts';
+import type { NamedDescriptor } from '../handoff/manifest.ts';
+import {
+  channelVariable,
+  listenFdNamesVariable,
+  listenFdsVariable,
+  listenPidVariable,
+  readyVariable,
+  stderrVariable,
+} from './environment.ts';
 import type { Start } from './start.ts';
 
 /**
@@ -19,10 +29,14 @@ const terminationGrace = 2_000;
 /** How much of a failed successor's standard error is kept for the message: a stack trace or two. */
 const stderrTailLength = 4 * 1024;
 
-/** The child's descriptor numbers, after standard input, output and error. */
-const childControl = 3;
-const childLane = 4;
-const childStderr = 5;
+/**
+ * How long a successor that has failed by itself may take to exit by itself. It is writing its reason to standard error,
+ * which is what the operator wants to read, and is done in milliseconds.
+ */
+const ownExitGrace = 500;
+
+/** The first descriptor number after standard input, output and error: where listeners start, as systemd has it. */
+const firstInherited = 3;
 
 /** How the process ended. */
 export interface Exit {
@@ -37,6 +51,15 @@ export interface SpawnOptions extends Start {
    * `inherit`: for programs that do not use this library, and would lose it when this process leaves.
    */
   readonly stderr: 'capture' | 'inherit';
+  /** For a program that may not use this library: what it needs to serve, and to say that it does. Borrowed. */
+  readonly program: ProgramInheritance | null;
+}
+
+/** What a program that knows nothing of this library inherits by number. */
+export interface ProgramInheritance {
+  readonly listeners: readonly NamedDescriptor[];
+  /** The write end of a ready pipe. */
+  readonly ready: number;
 }
 
 /** A successor that this process has spawned: the channel to it, and its life as a child. */
@@ -73,24 +96,13 @@ export class SpawnedSuccessor {
     const [lane, childsLane] = ownedPair('the lane to the successor');
     let child: ChildProcess | null = null;
     try {
-      const captures = options.stderr === 'capture';
-      child = spawn(options.command, options.args, {
+      const { file, args, env, descriptors } = commandLine(options, [childsControl.fd, childsLane.fd]);
+      child = spawn(file, args, {
         cwd: options.cwd,
-        env: {
-          ...options.env,
-          [channelVariable]: `${childControl},${childLane}`,
-          ...(captures ? { [stderrVariable]: String(childStderr) } : {}),
-        },
+        env,
         // spawn() clears close-on-exec in the child only. To do it here would let anything else that this process starts
         // in the meantime inherit the connections.
-        stdio: [
-          'inherit',
-          'inherit',
-          captures ? 'pipe' : 'inherit',
-          childsControl.fd,
-          childsLane.fd,
-          ...(captures ? [2] : []),
-        ],
+        stdio: ['inherit', 'inherit', options.stderr === 'capture' ? 'pipe' : 'inherit', ...descriptors],
       });
       const stderr = new StderrTail(child);
       await untilAborted(started(child, options), signal);
@@ -114,15 +126,21 @@ export class SpawnedSuccessor {
     this.#child.unref();
   }
 
-  /** Ends a successor that has failed, and waits until it is gone, so that neither a zombie nor a listener is left. */
-  async terminate(): Promise<Exit> {
-    this.#child.kill('SIGTERM');
-    // A stopped process does not act on SIGTERM.
-    const kill = setTimeout(() => this.#child.kill('SIGKILL'), terminationGrace);
+  /**
+   * Ends a successor that has failed, and waits until it is gone, so that neither a zombie nor a listener is left.
+   *
+   * @param hangs it is known not to leave by itself
+   */
+  async terminate({ hangs }: { hangs: boolean }): Promise<Exit> {
+    const timers = [
+      setTimeout(() => this.#child.kill('SIGTERM'), hangs ? 0 : ownExitGrace),
+      // A stopped process does not act on SIGTERM.
+      setTimeout(() => this.#child.kill('SIGKILL'), terminationGrace),
+    ];
     try {
       return await this.exited;
     } finally {
-      clearTimeout(kill);
+      for (const timer of timers) clearTimeout(timer);
     }
   }
 
@@ -197,6 +215,51 @@ class StderrTail {
 function ownedPair(purpose: string): [OwnedFd, OwnedFd] {
   const [ours, theirs] = socketPair();
   return [new OwnedFd(ours, purpose), new OwnedFd(theirs, purpose)];
+}
+
+interface CommandLine {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  /** The child's descriptors from `firstInherited` on, in their order. */
+  readonly descriptors: number[];
+}
+
+/** Numbers what the child inherits, and tells it the numbers. */
+function commandLine(options: SpawnOptions, channel: readonly [control: number, lane: number]): CommandLine {
+  const { program } = options;
+  const listeners = program?.listeners ?? [];
+  const descriptors = [...listeners.map(({ fd }) => fd), ...channel];
+  const numberOf = (index: number) => String(firstInherited + listeners.length + index);
+  const env: NodeJS.ProcessEnv = { ...options.env, [channelVariable]: `${numberOf(0)},${numberOf(1)}` };
+  if (options.stderr === 'capture') env[stderrVariable] = numberOf(descriptors.push(2) - 1 - listeners.length);
+  if (program === null) return { file: options.command, args: options.args, env, descriptors };
+  env[readyVariable] = numberOf(descriptors.push(program.ready) - 1 - listeners.length);
+  env[listenFdsVariable] = String(listeners.length);
+  env[listenFdNamesVariable] = listeners.map(({ name }) => name).join(':');
+  return {
+    // Only the child knows its process id, and a program that follows sd_listen_fds(3) takes nothing without it. The
+    // shell has the id that the program keeps, because it execs.
+    file: '/bin/sh',
+    args: ['-c', `${listenPidVariable}=$$ exec "$0" "$@"`, executable(options), ...options.args],
+    env,
+    descriptors,
+  };
+}
+
+/** The path of the program, found as execvp(3) would; throws ENOENT where there is none: a shell would say so too late. */
+function executable({ command, env, cwd }: SpawnOptions): string {
+  const folders = command.includes('/') ? [''] : (env.PATH ?? '/usr/bin:/bin').split(':');
+  for (const folder of folders) {
+    const path = resolve(cwd, folder, command);
+    try {
+      accessSync(path, constants.X_OK);
+      if (statSync(path).isFile()) return path;
+    } catch {
+      // Not here: the next folder.
+    }
+  }
+  throw Object.assign(new Error(`spawn ${command} ENOENT`), { code: 'ENOENT' });
 }
 
 function started(child: ChildProcess, options: SpawnOptions): Promise<void> {

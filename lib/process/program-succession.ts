@@ -1,0 +1,24 @@
+import type { Departure, Successor } from '../handoff/predecessor.ts';
+import type { SpawnedSuccessor } from './spawned-successor.ts';
+
+/**
+ * A successor that has said "ready" on its descriptor and speaks nothing else: a shell script, a program in any
+ * language. There is no connection to tell it anything by; its exit is all that is heard of it.
+ */
+export class ProgramSuccession implements Successor {
+  readonly inheritsControl = false;
+  readonly departure: Promise<Departure>;
+
+  constructor(program: SpawnedSuccessor) {
+    // Exit code 0 is the one way in which a program can say that it meant to leave.
+    this.departure = program.exited.then(({ code }) => (code === 0 ? 'released' : 'died'));
+  }
+
+  committed(): void {}
+
+  async lateStates(): Promise<void> {}
+
+  async drained(): Promise<void> {}
+
+  release(): void {}
+}
