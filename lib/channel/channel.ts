@@ -1,5 +1,5 @@
 import { HandoffError } from '../fd/handoff-error.ts';
-import { receiveMessage, sendMessage } from '../fd/message.ts';
+import { type Message, receiveMessage, sendMessage } from '../fd/message.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import type { Control } from './control.ts';
 import { type Frame, readInteger } from './frame.ts';
@@ -154,9 +154,18 @@ export class ReceivingChannel implements Disposable {
     this.#lane.close();
     this.control.destroy();
   }
+
+  #receive(): Message | null {
+    try {
+      return receiveMessage(this.#lane.fd, batchMark.length, batchLimit);
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      throw new HandoffError('ERR_HANDOFF_PREDECESSOR_EXITED', 'The predecessor closed its lane.', { cause: error });
+    }
+  }
 }
 
-/** Whether a write failed because nobody reads any more. */
+/** Whether a call failed because nobody is at the other end any more. */
 function isGone(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'EPIPE' || code === 'ECONNRESET';
