@@ -130,7 +130,7 @@ export class ReceivingChannel implements Disposable {
         `The predecessor announced a batch of ${count} descriptors; ${batchLimit} are allowed.`,
       );
     }
-    const message = receiveMessage(this.#lane.fd, batchMark.length, batchLimit);
+    const message = this.#receive();
     trace('received', 'BATCH', this.control);
     const descriptors = (message?.fds ?? []).map((fd) => new OwnedFd(fd, 'received from the predecessor'));
     if (message === null || !message.data.equals(batchMark) || descriptors.length !== count) {
