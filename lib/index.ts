@@ -7,7 +7,7 @@ import { duplicateTo } from './fd/descriptor.ts';
 import { HandoffError } from './fd/handoff-error.ts';
 import { isSupported } from './fd/native.ts';
 import type { OwnedFd } from './fd/owned-fd.ts';
-import { unlinkWhileHeld } from './handoff/control-path.ts';
+import { socketFileExists, unlinkWhileHeld } from './handoff/control-path.ts';
 import { readHello } from './handoff/hello.ts';
 import { controlName } from './handoff/manifest.ts';
 import {
@@ -26,7 +26,7 @@ import type { PredecessorEnd, Takeover } from './handoff/successor.ts';
 import { type HandoffOptions, readOptions, readTimeout, type Settings } from './options.ts';
 import { execInPlace, requireMainThread } from './process/exec-in-place.ts';
 import { flushOutput, leave } from './process/leave.ts';
-import { type Found, findPredecessor } from './process/predecessor-search.ts';
+import { claimControlPath, type Found, findPredecessor } from './process/predecessor-search.ts';
 import { ProgramSuccession } from './process/program-succession.ts';
 import { type SignalAction, SignalListeners } from './process/signals.ts';
 import { SpawnedSuccessor } from './process/spawned-successor.ts';
@@ -34,6 +34,7 @@ import { startOfThisProcess } from './process/start.ts';
 import { recordForExec, type Survival } from './process/survival.ts';
 import {
   type BoundAddress,
+  boundAddress,
   type DrainCounts,
   type DrainLimits,
   descriptorOf,
@@ -402,8 +403,24 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async #openControl(takeover: Takeover | null): Promise<void> {
     if (this.#control.is !== 'held') return;
     if (takeover?.mode === 'keep' && this.#upstream.is === 'connected') return;
-    await this.#reception.open(this.#control.listener);
-    this.#control = { is: 'open', listener: this.#control.listener };
+    const listener = await this.#controlListener(this.#control.listener);
+    this.#control = { is: 'held', listener };
+    await this.#reception.open(listener);
+    this.#control = { is: 'open', listener };
+  }
+
+  /**
+   * The listener of the control path that this version was given: the one that is held, or a new one where that has
+   * another path, or a file that somebody has removed.
+   */
+  async #controlListener(held: OwnedFd): Promise<OwnedFd> {
+    const path = this.#settings.control;
+    const before = boundAddress(held.fd).path;
+    if (path === null || (path === before && socketFileExists(path))) return held;
+    const claimed = await claimControlPath(path);
+    if (before !== undefined && before !== path) unlinkWhileHeld(before, held);
+    held.close();
+    return claimed;
   }
 
   /** The predecessor is gone. One that stood beside this process leaves its role, unless it gave that to another. */

@@ -1,7 +1,16 @@
 import type { Socket } from 'node:net';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { abortReason } from './deadline.ts';
-import { encodeFrame, errorFrom, type Frame, FrameDecoder, type FrameName, type JsonObject } from './frame.ts';
+import {
+  encodeFrame,
+  errorFrom,
+  type Frame,
+  FrameDecoder,
+  type FrameName,
+  type JsonObject,
+  maximumFrameLength,
+  maximumVisitorFrameLength,
+} from './frame.ts';
 import { endGently } from './linger.ts';
 import { trace } from './trace.ts';
 
@@ -31,7 +40,7 @@ type Life = { is: 'open' } | { is: 'ended'; error: HandoffError };
 export class Control {
   readonly #socket: Socket;
   readonly peer: Peer;
-  readonly #decoder = new FrameDecoder();
+  readonly #decoder: FrameDecoder;
   readonly #queue: Frame[] = [];
   readonly #listeners = new Map<FrameName, (frame: Frame) => void>();
   #expectation: Expectation | null = null;
@@ -48,6 +57,7 @@ export class Control {
   constructor(socket: Socket, peer: Peer, received?: Buffer) {
     this.#socket = socket;
     this.peer = peer;
+    this.#decoder = new FrameDecoder(peer === 'successor' ? maximumVisitorFrameLength : maximumFrameLength);
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         this.#end(this.#gone());

@@ -73,10 +73,22 @@ export function encodeFrame(name: FrameName, payload: JsonObject, bytes: Buffer 
   return frame;
 }
 
+/**
+ * The largest frame that a predecessor takes from a successor: 1 MiB. Nothing of the protocol that flows that way comes
+ * near it, and sixty-four visitors who announce the most that they may cost no more memory than one large state.
+ */
+export const maximumVisitorFrameLength = 1024 * 1024;
+
 /** Cuts a byte stream into frames. Unknown types are skipped; what cannot be a frame throws ERR_HANDOFF_PROTOCOL. */
 export class FrameDecoder {
+  readonly #limit: number;
   #chunks: Buffer[] = [];
   #buffered = 0;
+
+  /** @param limit the largest frame that is taken, type and payload together, in bytes */
+  constructor(limit: number = maximumFrameLength) {
+    this.#limit = limit;
+  }
 
   /** How many bytes are held that do not make a whole frame yet. */
   get pending(): number {
@@ -102,10 +114,10 @@ export class FrameDecoder {
     if (first.length < lengthBytes) first = this.#join();
     const length = first.readUInt32BE(0);
     // Judged by the announced length alone, before any of it is kept: a liar must not make us hold memory.
-    if (length < 1 || length > maximumFrameLength) {
+    if (length < 1 || length > this.#limit) {
       throw new HandoffError(
         'ERR_HANDOFF_PROTOCOL',
-        `A frame announced a length of ${length} bytes; 1 to ${maximumFrameLength} are allowed. Is the peer speaking another protocol?`,
+        `A frame announced a length of ${length} bytes; 1 to ${this.#limit} are allowed. Is the peer speaking another protocol?`,
       );
     }
     const whole = lengthBytes + length;

@@ -1,4 +1,4 @@
-import { closeSync, constants, lstatSync, openSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, statSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { abortReason } from '../channel/deadline.ts';
@@ -13,10 +13,42 @@ import { bindUnix, connectUnix, listen } from '../fd/socket.ts';
  */
 const retryInterval = 5;
 
+/** Bits of a folder's mode: write permission for everybody else, and the restriction of deleting to owners. */
+const othersMayWrite = 0o002;
+const sticky = 0o1000;
+
 export interface UnixListenerOptions {
   /** Permissions of the socket file, from its first moment. */
   readonly mode?: number;
   readonly backlog: number;
+}
+
+/**
+ * Throws ERR_HANDOFF_UNTRUSTED_PEER where a control path cannot be trusted: what is received from it is served from, and
+ * who connects to it takes over. A folder that every user can write to lets every user put another socket in its place,
+ * unless it is sticky as /tmp is; a symbolic link leads to wherever its owner likes.
+ */
+export function checkControlPath(path: string): void {
+  if (path.startsWith('@')) return;
+  const folder = dirname(path);
+  const { mode } = statSync(folder);
+  if ((mode & othersMayWrite) !== 0 && (mode & sticky) === 0) {
+    throw new HandoffError(
+      'ERR_HANDOFF_UNTRUSTED_PEER',
+      `Every user can write to ${folder}, and so replace the control socket ${path}: take that right away (chmod o-w), or give a path in a folder of this user.`,
+    );
+  }
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
+    throw new HandoffError(
+      'ERR_HANDOFF_UNTRUSTED_PEER',
+      `${path} is a symbolic link, which is not followed: give the path of the control socket itself.`,
+    );
+  }
+}
+
+/** Whether a socket file is there. One that was removed while its listener lives can be found by nobody. */
+export function socketFileExists(path: string): boolean {
+  return path.startsWith('@') || lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true;
 }
 
 /** A connection to whoever listens at `path`; null where nobody does. Waits while its backlog is full. */

@@ -5,7 +5,7 @@ import { Deadline } from '../channel/deadline.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
 import { peerCredentials } from '../fd/peer-credentials.ts';
-import { claimUnixPath, connectTo } from '../handoff/control-path.ts';
+import { checkControlPath, claimUnixPath, connectTo } from '../handoff/control-path.ts';
 import { controlBacklog } from '../handoff/reception.ts';
 import { Takeover } from '../handoff/successor.ts';
 import { takeInheritedChannel } from './environment.ts';
@@ -33,6 +33,15 @@ export type Found =
  */
 const rounds = 10;
 
+/** For its owner alone, from the first moment of the file. */
+const controlOptions = { mode: 0o600, backlog: controlBacklog };
+
+/**
+ * How long the folder of the control path may stay locked by another start. The lock is held for a few system calls; ten
+ * seconds say that something else locks that folder.
+ */
+const claimTimeout = 10_000;
+
 /**
  * Looks for a predecessor, in the documented order: this process itself before an exec, the one that spawned this process, then whoever answers on the
  * control path. A predecessor that dies before its offer is complete has none to give: the search goes on.
@@ -47,12 +56,13 @@ export async function findPredecessor({ control, intent, timeout }: SearchOption
     inherited.stderr?.close();
   }
   if (control === null) return { is: 'fresh', control: null };
+  checkControlPath(control);
 
   for (let round = 0; round < rounds; round++) {
     using deadline = Deadline.after(timeout, `The process that listens on ${control} made no offer`);
     const connection = await connectTo(control, deadline.signal);
     if (connection === null) {
-      const claimed = await claimUnixPath(control, { mode: 0o600, backlog: controlBacklog }, deadline.signal);
+      const claimed = await claimUnixPath(control, controlOptions, deadline.signal);
       if (claimed !== null) return { is: 'fresh', control: claimed };
       continue;
     }
@@ -68,6 +78,21 @@ export async function findPredecessor({ control, intent, timeout }: SearchOption
   throw new HandoffError(
     'ERR_HANDOFF_ALREADY_OWNED',
     `The control path ${control} changed hands ${rounds} times while this process tried to take over: are several versions being started at once?`,
+  );
+}
+
+/**
+ * Binds a control path that nobody listens on.
+ *
+ * @throws ERR_HANDOFF_ALREADY_OWNED where somebody does
+ */
+export async function claimControlPath(path: string): Promise<OwnedFd> {
+  using deadline = Deadline.after(claimTimeout, `The folder of ${path} was not unlocked`);
+  const claimed = await claimUnixPath(path, controlOptions, deadline.signal);
+  if (claimed !== null) return claimed;
+  throw new HandoffError(
+    'ERR_HANDOFF_ALREADY_OWNED',
+    `Another process listens on the control path ${path}: this one serves, but cannot be reached there.`,
   );
 }
 

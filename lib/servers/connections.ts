@@ -27,27 +27,27 @@ export class Connections {
   /** Takes `announceClose` back: this process serves again. */
   keepOpen(): void {}
 
-  /** Closes connections that wait for a next request, and those that have never sent a byte. Returns how many. */
-  closeIdle(): number {
-    return 0;
+  /** Closes connections that wait for a next request, and those that have never sent a byte. */
+  closeIdle(): void {}
+
+  /** Ends connections whose request has begun and does not come to its end. Returns those. */
+  closeHalfSent(): Socket[] {
+    return [];
   }
 
-  /** Ends connections whose request has begun and does not come to its end. Returns how many. */
-  closeHalfSent(): number {
-    return 0;
-  }
-
-  /** Destroys whatever is open. Returns how many. */
-  destroyAll(): number {
-    const { size } = this.sockets;
-    for (const socket of this.sockets) socket.destroy();
-    return size;
+  /** Destroys whatever is open. Returns what was cut off by that: not what was being closed already. */
+  destroyAll(): Socket[] {
+    const open = [...this.sockets].filter((socket) => !socket.destroyed);
+    for (const socket of open) socket.destroy();
+    return open;
   }
 
   /** Stops watching the server: this process has nothing more to do with it. */
   forget(): void {}
 
-  protected track(socket: Socket): void {
+  /** Counts `socket` from now on; in the place of `former`, where that is the same connection. */
+  protected track(socket: Socket, former: Socket | null = null): void {
+    if (former !== null) this.sockets.delete(former);
     this.sockets.add(socket);
     socket.once('close', () => {
       this.sockets.delete(socket);

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Connections } from './connections.ts';
 
 /** What became of the connections that were open when the drain began. */
@@ -40,27 +41,31 @@ export async function drain(
   cancel: AbortSignal,
 ): Promise<DrainEnd> {
   const atStart = connections.sockets.size;
-  let forced = 0;
+  // A set, because one that was answered 408 may still be there when everything is cut off.
+  const forced = new Set<Socket>();
+  const cut = (sockets: Socket[]) => {
+    for (const socket of sockets) forced.add(socket);
+  };
   connections.announceClose();
   const cutOff = () => {
     connections.closeIdle();
-    forced += connections.destroyAll();
+    cut(connections.destroyAll());
   };
   const timers = [
     after(limits.idle, () => connections.closeIdle()),
-    after(limits.halfSent, () => {
-      forced += connections.closeHalfSent();
-    }),
+    after(limits.halfSent, () => cut(connections.closeHalfSent())),
     after(limits.total, cutOff),
   ];
   if (force.aborted) cutOff();
   force.addEventListener('abort', cutOff, { once: true });
   try {
     await Promise.race([connections.empty(), aborted(cancel)]);
-    if (!cancel.aborted)
-      return { how: 'drained', counts: { moved: 0, drained: Math.max(0, atStart - forced), forced } };
-    connections.keepOpen();
-    return { how: 'cancelled' };
+    if (cancel.aborted) {
+      connections.keepOpen();
+      return { how: 'cancelled' };
+    }
+    const drained = Math.max(0, atStart - forced.size);
+    return { how: 'drained', counts: { moved: 0, drained, forced: forced.size } };
   } finally {
     for (const timer of timers) clearTimeout(timer);
     force.removeEventListener('abort', cutOff);

@@ -134,7 +134,10 @@ export class Estate {
   /** Accepts everywhere. When one place fails, those that accept already stop again. */
   async accept(): Promise<void> {
     try {
-      for (const served of this.#served.values()) await served.accept();
+      for (const served of this.#served.values()) {
+        // One that was abandoned to a successor which then died: the others must serve again all the same.
+        if (!served.place.closed) await served.accept();
+      }
     } catch (error) {
       this.stopAccepting();
       throw error;
@@ -163,12 +166,16 @@ export class Estate {
 
   /**
    * Lets go of listeners that the successor has no use for, so that whoever connects is refused at once instead of
-   * waiting in a queue that nobody serves.
+   * waiting in a queue that nobody serves. Other descriptors stay until this process leaves: the application has borrowed
+   * their numbers, and may be using them to its end.
    */
   abandon(names: readonly string[]): void {
     for (const name of names) {
-      this.#served.get(name)?.place.remove();
-      this.#descriptors.get(name)?.close();
+      try {
+        this.#served.get(name)?.place.remove();
+      } catch {
+        // A socket file that cannot be removed is stale now, and the next one who wants the path removes it.
+      }
     }
   }
 

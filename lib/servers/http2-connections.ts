@@ -27,4 +27,9 @@ export class Http2Connections extends Connections {
   override keepOpen(): void {
     this.#leaving = false;
   }
+
+  /** Those that have never sent a byte: over TLS there is no session that could be told. */
+  override closeIdle(): void {
+    for (const socket of this.sockets) if (socket.bytesRead === 0) socket.destroy();
+  }
 }

@@ -3,3 +3,4 @@ export type { BoundAddress } from './address.ts';
 export type { DrainCounts, DrainEnd, DrainLimits } from './drain.ts';
 export { Estate, type Listening, type ListenOptions, type StateHooks } from './estate.ts';
 export { descriptorOf } from './internals.ts';
+export { boundAddress } from './listener.ts';

@@ -3,11 +3,12 @@
  * where that is gone; `test/lib/servers/internals.test.ts` checks them on every supported line of Node.
  */
 import type { Server as HttpServer, ServerResponse } from 'node:http';
-import type { Server, Socket } from 'node:net';
+import { type Server, Socket } from 'node:net';
 import { HandoffError } from '../fd/handoff-error.ts';
 
 interface SocketInternals {
   readonly _handle?: { readonly fd?: number } | null;
+  readonly _parent?: unknown;
   readonly parser?: unknown;
 }
 
@@ -66,4 +67,13 @@ export function isReadByHttp(socket: Socket): boolean {
  */
 export function setKeepAlive(response: ServerResponse, keep: boolean): void {
   if (!response.headersSent) response.shouldKeepAlive = keep;
+}
+
+/**
+ * The socket that an encrypted one of a server stands on. Relies on `tlsSocket._parent`; where that is gone it is null,
+ * and one connection is counted as two.
+ */
+export function bareSocketOf(encrypted: Socket): Socket | null {
+  const parent = (encrypted as unknown as SocketInternals)._parent;
+  return parent instanceof Socket ? parent : null;
 }

@@ -32,6 +32,8 @@ export interface Place {
   readonly name: string;
   readonly address: BoundAddress;
   readonly inherited: boolean;
+  /** Whether it was let go of: nobody can accept here any more. */
+  readonly closed: boolean;
   /** Makes `server` accept here: it emits 'listening' or 'error'. */
   attach(server: Server): void;
   /** Lets go of it in this process. */
@@ -110,8 +112,11 @@ export class Listener implements Place {
 
   /** Closes a listener that nobody is to inherit: its socket file goes too, while it is still certain whose it is. */
   remove(): void {
-    if (this.#address.path !== undefined) unlinkWhileHeld(this.#address.path, this.#descriptor);
-    this.close();
+    try {
+      if (this.#address.path !== undefined) unlinkWhileHeld(this.#address.path, this.#descriptor);
+    } finally {
+      this.close();
+    }
   }
 }
 

@@ -9,6 +9,7 @@ import type { Place } from './listener.ts';
 export class PlainPlace implements Place {
   readonly name: string;
   readonly inherited = false;
+  readonly closed = false;
   readonly #address: Address;
   readonly #backlog: number;
   #server: Server | null = null;

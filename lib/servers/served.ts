@@ -34,6 +34,8 @@ export class Served {
 
   /** Accepts from now on. Rejects with Node's error when the server cannot use the listener. */
   async accept(): Promise<void> {
+    // A drain that was over before its cancel left this as it was: every answer would still say `Connection: close`.
+    this.connections.keepOpen();
     await new Promise<void>((resolve, reject) => {
       const settle = (error?: Error) => {
         this.server.off('error', settle).off('listening', listening);
