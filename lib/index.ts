@@ -101,7 +101,7 @@ type Phase =
   /** The owner. From `ready()` on, and again after a failed offer (`#offer`) or a give-back (`#giveBack`). */
   | { readonly is: 'serving' }
   /** The owner, with a successor on its way (`#offer`). */
-  | { readonly is: 'offering'; readonly callOff: AbortController }
+  | { readonly is: 'offering'; readonly callOff: AbortController; readonly ended: Promise<void> }
   /** Committed: the successor owns, this process finishes what it has (`#commit`). */
   | { readonly is: 'draining'; readonly successor: Successor }
   /** The owner, finishing what it has before it replaces its own image (`reexec`). */
@@ -469,7 +469,11 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async #offer(mode: Mode, meet: (signal: AbortSignal) => Promise<Meeting>, outer?: AbortSignal): Promise<number> {
     this.#mayOffer();
     const callOff = new AbortController();
-    this.#phase = { is: 'offering', callOff };
+    let end = () => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#phase = { is: 'offering', callOff, ended };
     const signal = outer === undefined ? callOff.signal : AbortSignal.any([callOff.signal, outer]);
     using deadline = Deadline.after(this.#settings.readyTimeout, 'The successor was not ready', signal);
     let meeting: Meeting | null = null;
@@ -490,6 +494,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       throw failure;
     } finally {
       if (this.#phase.is === 'offering') this.#phase = { is: 'serving' };
+      end();
     }
   }
 
@@ -605,8 +610,10 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       if (channel === null) {
         throw new HandoffError('ERR_HANDOFF_REFUSED', `This version does not answer the intent "${hello.intent}".`);
       }
-      this.#mayOffer();
       const mode: Mode = hello.intent === 'share' ? 'share' : 'replace';
+      // A pool that is started at once comes all at once: its members wait for one another.
+      while (mode === 'share' && this.#phase.is === 'offering') await this.#phase.ended;
+      this.#mayOffer();
       await this.#offer(mode, async () => ({
         how: 'channel',
         candidate: { channel, hello },

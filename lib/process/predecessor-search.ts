@@ -2,7 +2,7 @@ import net from 'node:net';
 import { ReceivingChannel } from '../channel/channel.ts';
 import { Control } from '../channel/control.ts';
 import { Deadline } from '../channel/deadline.ts';
-import { HandoffError } from '../fd/handoff-error.ts';
+import { HandoffError, type HandoffErrorCode } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
 import { peerCredentials } from '../fd/peer-credentials.ts';
 import { checkControlPath, claimUnixPath, connectTo } from '../handoff/control-path.ts';
@@ -96,7 +96,13 @@ export async function claimControlPath(path: string): Promise<OwnedFd> {
   );
 }
 
-/** Takes the offer of the process at the other end; null where that died meanwhile. Both connections are taken over. */
+/**
+ * What says that there is nothing to be had from this predecessor, and perhaps from the next: it died, or it has just
+ * handed over to somebody else, who answers on the path now.
+ */
+const gone: readonly HandoffErrorCode[] = ['ERR_HANDOFF_PREDECESSOR_EXITED', 'ERR_HANDOFF_NOT_READY'];
+
+/** Takes the offer of the process at the other end; null where that is gone. Both connections are taken over. */
 async function takeOver(
   control: OwnedFd,
   lane: OwnedFd,
@@ -109,7 +115,7 @@ async function takeOver(
   try {
     return await Takeover.begin(channel, intent, deadline.signal);
   } catch (error) {
-    if (error instanceof HandoffError && error.code === 'ERR_HANDOFF_PREDECESSOR_EXITED') return null;
+    if (error instanceof HandoffError && gone.includes(error.code)) return null;
     throw error;
   }
 }
