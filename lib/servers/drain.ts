@@ -58,8 +58,9 @@ export async function drain(
   ];
   if (force.aborted) cutOff();
   force.addEventListener('abort', cutOff, { once: true });
+  const ended = new AbortController();
   try {
-    await Promise.race([connections.empty(), aborted(cancel)]);
+    await Promise.race([connections.empty(), aborted(cancel, ended.signal)]);
     if (cancel.aborted) {
       connections.keepOpen();
       return { how: 'cancelled' };
@@ -69,6 +70,7 @@ export async function drain(
   } finally {
     for (const timer of timers) clearTimeout(timer);
     force.removeEventListener('abort', cutOff);
+    ended.abort();
   }
 }
 
@@ -76,9 +78,10 @@ function after(milliseconds: number, act: () => void): NodeJS.Timeout | undefine
   return Number.isFinite(milliseconds) ? setTimeout(act, milliseconds) : undefined;
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+/** Resolves when `signal` aborts; stops listening to it when `ended` does. */
+function aborted(signal: AbortSignal, ended: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
+    else signal.addEventListener('abort', () => resolve(), { once: true, signal: ended });
   });
 }
