@@ -1,0 +1,444 @@
+// Peers in other languages: a successor and predecessor in Python that was written from docs/protocol.md, and programs
+// that know nothing of the library (a shell script, a C program), which upgrade({ command }) starts.
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, type TestContext, test } from 'vitest';
+import { LoadClient } from '../../bench/load-client.ts';
+import { type Answer, ask, askJson, type Where } from '../support/ask.ts';
+import { Program, type Told } from '../support/program.ts';
+import { Scene } from '../support/scene.ts';
+
+const peers = fileURLToPath(new URL('../peers/', import.meta.url));
+const pythonPeer = join(peers, 'python_peer.py');
+
+/** Skips where a tool is missing, and says so; where everything has to run, it fails instead. */
+function needs(context: TestContext, tool: string, ...versionArguments: string[]): void {
+  try {
+    execFileSync(tool, versionArguments, { stdio: 'ignore' });
+  } catch (error) {
+    if (process.env.CI !== undefined) throw new Error(`${tool} is needed for this test`, { cause: error });
+    context.skip(`${tool} does not run on this machine`);
+  }
+}
+
+const needsPython = (context: TestContext) => needs(context, 'python3', '-c', 'import socket; socket.recv_fds');
+const needsCompiler = (context: TestContext) => needs(context, 'cc', '--version');
+
+interface ServerInPlace {
+  readonly first: Program;
+  readonly port: number;
+}
+
+async function started(scene: Scene, env: NodeJS.ProcessEnv = {}): Promise<ServerInPlace> {
+  const first = scene.server(env);
+  const { addresses } = await first.ready(0);
+  return { first, port: (addresses as { port: number }[])[0]?.port as number };
+}
+
+function python(scene: Scene, env: NodeJS.ProcessEnv = {}): Program {
+  return scene.add(new Program('python3', ['-B', pythonPeer], { CONTROL: scene.control, ...env }));
+}
+
+/** Twenty clients that keep their connections and five that do not; every failure that a client can see counts. */
+class StrictLoad {
+  readonly #loads: readonly LoadClient[];
+
+  constructor(port: number) {
+    const target = `http://127.0.0.1:${port}/`;
+    const loop = { kind: 'closed', pause: 20 } as const;
+    this.#loads = [
+      new LoadClient({ target, clients: 20, mode: 'keep-alive', loop }),
+      new LoadClient({ target, clients: 5, mode: 'new-connection', loop }),
+    ];
+    for (const load of this.#loads) load.start();
+  }
+
+  /** Resolves when that process has answered both kinds of clients. */
+  async servedBy(pid: number): Promise<void> {
+    for (const load of this.#loads) {
+      await expect.poll(() => load.snapshot().total.servedBy[pid] ?? 0, { timeout: 30_000 }).toBeGreaterThan(0);
+    }
+  }
+
+  /** Ends the load; nothing must have failed. Returns how many requests were answered. */
+  async end(): Promise<number> {
+    const reports = await Promise.all(this.#loads.map((load) => load.stop()));
+    for (const { examples, total } of reports) {
+      expect(examples).toEqual([]);
+      expect(total.failed).toBe(0);
+      expect(total.connections.closedUnannounced).toBe(0);
+    }
+    return reports.reduce((sum, { total }) => sum + total.requests, 0);
+  }
+}
+
+/** A request that keeps `program` busy, and so draining, for that long. */
+async function slowRequest(port: number, program: Program, wait: number): Promise<Promise<Answer>[]> {
+  const answer = ask({ port }, `/?wait=${wait}`);
+  await program.event('began');
+  return [answer];
+}
+
+function refused(where: Where): Promise<unknown> {
+  return new Promise((resolve) => {
+    connect('port' in where ? { host: '127.0.0.1', ...where } : { path: where.socketPath })
+      .on('connect', () => resolve('connected'))
+      .on('error', ({ code }: NodeJS.ErrnoException) => resolve(code));
+  });
+}
+
+function sockets(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:');
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+test('Node, Python, Node, Python, Node: nothing fails, and state goes through unchanged', async (context) => {
+  needsPython(context);
+  await using scene = new Scene();
+  const { first, port } = await started(scene);
+  const load = new StrictLoad(port);
+  await load.servedBy(first.pid);
+
+  // Through the control path, as a program that was started by anybody.
+  const second = python(scene);
+  expect(await second.ready(1)).toMatchObject({ predecessor: { pid: first.pid, generation: 0 } });
+  expect(await first.exited).toEqual({ code: 0, signal: null });
+  expect((await second.event('late-state')).bytes).toEqual([1, 2, 3]);
+  await load.servedBy(second.pid);
+
+  const third = scene.server();
+  expect(await third.ready(2)).toMatchObject({
+    predecessor: { pid: second.pid, generation: 1 },
+    restored: true,
+    counter: 1,
+  });
+  expect(await second.exited).toEqual({ code: 0, signal: null });
+  expect((await third.event('late-state')).bytes).toEqual([1, 2, 3]);
+  await load.servedBy(third.pid);
+
+  // Through the inherited channel, as a program that its predecessor has started.
+  const { pid } = await askJson<{ pid: number }>({ port }, '/admin/upgrade', {
+    command: 'python3',
+    args: ['-B', pythonPeer],
+    env: { ...process.env, CONTROL: scene.control },
+  });
+  const fourth = await third.ready(3);
+  expect(fourth).toMatchObject({ pid, predecessor: { pid: third.pid, generation: 2 } });
+  expect(await third.exited).toEqual({ code: 0, signal: null });
+  await load.servedBy(pid);
+
+  const fifth = scene.server();
+  expect(await fifth.ready(4)).toMatchObject({ predecessor: { pid, generation: 3 }, restored: true, counter: 2 });
+  await third.event('gone', (told) => told.pid === pid);
+  await load.servedBy(fifth.pid);
+
+  console.log(`${await load.end()} requests, 0 failed`);
+  const told = [first, second, third, fifth].flatMap((program) => program.told.map(({ event }) => event));
+  for (const event of ['rollback', 'give-back', 'error', 'failed']) expect(told).not.toContain(event);
+});
+
+test('Python that is killed before the newline: Node serves on, and nothing fails', async (context) => {
+  needsPython(context);
+  await using scene = new Scene();
+  const { first, port } = await started(scene);
+  const load = new StrictLoad(port);
+  await load.servedBy(first.pid);
+  const failing = python(scene, { BEHAVIOUR: 'hang' });
+  await failing.event('hanging');
+  failing.signal('SIGKILL');
+  const { error } = await first.event('rollback');
+  expect(error).toMatchObject({ code: 'ERR_HANDOFF_SUCCESSOR_EXITED' });
+  expect((await ask({ port })).servedBy).toBe(first.pid);
+
+  const next = python(scene);
+  await next.ready(1);
+  await load.servedBy(next.pid);
+  await load.end();
+});
+
+const deaths: { title: string; behaviour: string; kill: ((failing: Program) => Promise<Told>) | null }[] = [
+  { title: 'by itself, right after the newline', behaviour: 'kill-at-newline', kill: null },
+  { title: 'after the newline', behaviour: 'hang-at-newline', kill: (failing) => failing.event('newline') },
+  { title: 'after it has read COMMITTED', behaviour: 'hang-at-commit', kill: (failing) => failing.event('committed') },
+];
+
+test.each(deaths)(
+  'Python that is killed $title, while Node drains: Node serves again, and nothing fails',
+  async ({ behaviour, kill, ...context }) => {
+    needsPython(context as unknown as TestContext);
+    await using scene = new Scene();
+    const { first, port } = await started(scene);
+    const load = new StrictLoad(port);
+    await load.servedBy(first.pid);
+    const [slow] = await slowRequest(port, first, 3000);
+    const failing = python(scene, { BEHAVIOUR: behaviour });
+    await kill?.(failing);
+    if (kill !== null) failing.signal('SIGKILL');
+    expect(await failing.exited).toEqual({ code: null, signal: 'SIGKILL' });
+    // With the newline and the end at once either may be seen first; both leave Node the owner.
+    const events = kill === null ? ['give-back', 'rollback'] : ['give-back'];
+    await Promise.any(events.map((event) => first.event(event)));
+    expect((await ask({ port })).servedBy).toBe(first.pid);
+    expect(await slow).toMatchObject({ status: 200, servedBy: first.pid });
+
+    // Its control path is open again.
+    const next = python(scene);
+    await next.ready(1);
+    await load.servedBy(next.pid);
+    await load.end();
+    expect(await first.exited).toEqual({ code: 0, signal: null });
+  },
+);
+
+test('Python gives nothing up when its successor in Node dies before the newline, or while it drains', async (context) => {
+  needsPython(context);
+  await using scene = new Scene();
+  const { port } = await started(scene);
+  const peer = python(scene);
+  await peer.ready(1);
+  const load = new StrictLoad(port);
+  await load.servedBy(peer.pid);
+
+  const hanging = scene.server({ BEHAVIOUR: 'hang' });
+  await hanging.event('hanging');
+  const refusedOne = scene.server();
+  await refusedOne.exited;
+  expect(refusedOne.stderr).toContain('ERR_HANDOFF_BUSY');
+  hanging.signal('SIGKILL');
+  expect((await peer.event('rollback')).error).toMatchObject({ code: 'ERR_HANDOFF_SUCCESSOR_EXITED' });
+  expect((await ask({ port })).servedBy).toBe(peer.pid);
+  await load.end();
+
+  const [slow] = await slowRequest(port, peer, 3000);
+  const dying = scene.server();
+  await dying.ready(2);
+  dying.signal('SIGKILL');
+  await peer.event('give-back');
+  expect((await ask({ port })).servedBy).toBe(peer.pid);
+  expect(await slow).toMatchObject({ status: 200, servedBy: peer.pid });
+
+  const last = scene.server();
+  expect(await last.ready(2)).toMatchObject({ predecessor: { pid: peer.pid, generation: 1 }, counter: 1 });
+  expect(await peer.exited).toEqual({ code: 0, signal: null });
+  expect((await ask({ port })).servedBy).toBe(last.pid);
+});
+
+test('Python says what it has no use for: its clients are refused at once, and socket files go', async (context) => {
+  needsPython(context);
+  await using scene = new Scene();
+  const path = join(scene.folder, 'old.sock');
+  const LISTENERS = JSON.stringify([
+    { name: 'web', port: 0 },
+    { name: 'admin', port: 0 },
+    { name: 'old', path },
+  ]);
+  const { first, port } = await started(scene, { LISTENERS });
+  const admin = (first.told.at(-1)?.addresses as { port: number }[])[1] as { port: number };
+  const [slow] = await slowRequest(port, first, 2000);
+  const peer = python(scene, { CLAIM: 'web' });
+  await peer.ready(1);
+  // While Node still drains.
+  await expect.poll(() => refused({ port: admin.port })).toBe('ECONNREFUSED');
+  await expect.poll(() => refused({ socketPath: path })).toBe('ENOENT');
+  expect((await ask({ port })).servedBy).toBe(peer.pid);
+  expect(await slow).toMatchObject({ servedBy: first.pid });
+
+  // And Node says it to Python.
+  await first.exited;
+  const [slowToo] = await slowRequest(port, peer, 2000);
+  const next = scene.server({ LISTENERS: '[{"name":"other","port":0}]' });
+  await next.ready(2);
+  await expect.poll(async () => (next.told.length > 0 ? 'told' : '')).toBe('told');
+  expect(await slowToo).toMatchObject({ servedBy: peer.pid });
+});
+
+test('a Node that died after Python gave back what was unclaimed: the rest is served again', async (context) => {
+  needsPython(context);
+  await using scene = new Scene();
+  const { first, port } = await started(scene, {
+    LISTENERS: '[{"name":"web","port":0},{"name":"admin","port":0}]',
+  });
+  const admin = (first.told.at(-1)?.addresses as { port: number }[])[1] as { port: number };
+  const [slow] = await slowRequest(port, first, 3000);
+  const peer = python(scene, { CLAIM: 'web' });
+  await peer.ready(1);
+  await expect.poll(() => refused({ port: admin.port })).toBe('ECONNREFUSED');
+  peer.signal('SIGKILL');
+  await first.event('give-back');
+  expect((await ask({ port })).servedBy).toBe(first.pid);
+  expect(await slow).toMatchObject({ servedBy: first.pid });
+});
+
+test('Python that is told to stop leaves in good order: before the newline, and as the owner', async (context) => {
+  needsPython(context);
+  await using scene = new Scene();
+  const { first, port } = await started(scene);
+  const early = python(scene, { BEHAVIOUR: 'hang' });
+  await early.event('hanging');
+  early.signal('SIGTERM');
+  expect(await early.exited).toEqual({ code: 0, signal: null });
+  expect((await first.event('rollback')).error).toMatchObject({ code: 'ERR_HANDOFF_ABORTED' });
+  expect((await ask({ port })).servedBy).toBe(first.pid);
+
+  // Node still drains, and hears that nothing is given back.
+  const [slow] = await slowRequest(port, first, 2000);
+  const owner = python(scene);
+  await owner.ready(1);
+  owner.signal('SIGTERM');
+  expect(await owner.exited).toEqual({ code: 0, signal: null });
+  expect(existsSync(scene.control)).toBe(false);
+  expect(await slow).toMatchObject({ servedBy: first.pid });
+  expect(await first.exited).toEqual({ code: 0, signal: null });
+  expect(first.told.some(({ event }) => event === 'give-back')).toBe(false);
+});
+
+test('Node shares listeners beside Python, and Python takes a mode "keep" from Node', async (context) => {
+  needsPython(context);
+  await using scene = new Scene();
+  const { first, port } = await started(scene);
+  // Beside Node, which stays the owner of the control path.
+  await askJson({ port }, '/admin/upgrade', {
+    command: 'python3',
+    args: ['-B', pythonPeer],
+    env: { ...process.env, CONTROL: scene.control },
+    keep: true,
+  });
+  const heir = await first.ready(1);
+  expect(first.told.some(({ event }) => event === 'draining')).toBe(false);
+  first.signal('SIGTERM');
+  expect(await first.exited).toEqual({ code: 0, signal: null });
+
+  // The heir has the control path now.
+  const sharing = scene.server({ OPTIONS: '{"share":true}' });
+  expect(await sharing.ready(2)).toMatchObject({ predecessor: { pid: heir.pid }, counter: 1 });
+  await expect.poll(async () => (await ask({ port })).servedBy).toBe(heir.pid);
+  await expect.poll(async () => (await ask({ port })).servedBy).toBe(sharing.pid);
+  const last = scene.server();
+  expect(await last.ready(2)).toMatchObject({ predecessor: { pid: heir.pid, generation: 1 } });
+  await first.event('gone', ({ pid }) => pid === heir.pid);
+});
+
+test('Python as a successor over and over holds no descriptor more than it needs', async (context) => {
+  needsPython(context);
+  await using scene = new Scene();
+  await started(scene);
+  let generation = 0;
+  for (let round = 0; round < 3; round++) {
+    const peer = python(scene);
+    await peer.ready(++generation);
+    await peer.event('late-state');
+    const { predecessor } = await peer.ready(generation);
+    await expect.poll(() => existsSync(`/proc/${(predecessor as { pid: number }).pid}`)).toBe(false);
+    // The listener, the control path, a copy of each that is accepted on, the event loop's own pair, output and error.
+    await expect.poll(() => sockets(peer.pid)).toBe(8);
+    const next = scene.server();
+    await next.ready(++generation);
+    await peer.exited;
+  }
+});
+
+/** Serves on descriptor 3 with what the standard library has, and tells its environment. */
+const pythonHttp = `
+import http.server, json, os, socket
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = b"hello from a script"
+        self.send_response(200)
+        self.send_header("x-served-by", str(os.getpid()))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *arguments):
+        pass
+class Server(http.server.ThreadingHTTPServer):
+    def __init__(self):
+        super().__init__(("", 0), Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = socket.socket(fileno=3)
+names = ("LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "FD_HANDOFF_READY_FD")
+told = {name: os.environ[name] for name in names if name in os.environ}
+print(json.dumps({"event": "program", "pid": os.getpid(), **told}), flush=True)
+Server().serve_forever()
+`;
+
+test('a shell script that says ready and becomes the program that serves', async (context) => {
+  needsPython(context);
+  await using scene = new Scene();
+  const { first, port } = await started(scene, { LISTENERS: '[{"name":"web","port":0},{"name":"admin","port":0}]' });
+  const load = new StrictLoad(port);
+  await load.servedBy(first.pid);
+  const { pid } = await askJson<{ pid: number }>({ port }, '/admin/upgrade', {
+    command: join(peers, 'ready.sh'),
+    args: ['python3', '-c', pythonHttp],
+  });
+  const { event: _, ...environment } = await first.event('program');
+  expect(environment).toEqual({ pid, LISTEN_FDS: '2', LISTEN_FDNAMES: 'web:admin', LISTEN_PID: String(pid) });
+  expect(await first.exited).toEqual({ code: 0, signal: null });
+  await load.servedBy(pid);
+  await load.end();
+  // It cannot be taken over by path, so that none is left.
+  expect(existsSync(scene.control)).toBe(false);
+});
+
+test('a C program that knows nothing of the library', async (context) => {
+  needsCompiler(context);
+  await using scene = new Scene();
+  const program = compile(scene);
+  const { first, port } = await started(scene);
+  const load = new StrictLoad(port);
+  await load.servedBy(first.pid);
+  const { pid } = await askJson<{ pid: number }>({ port }, '/admin/upgrade', { command: program });
+  expect(await first.event('program')).toMatchObject({ pid, LISTEN_FDS: '1', LISTEN_PID: String(pid) });
+  expect(await first.exited).toEqual({ code: 0, signal: null });
+  await load.servedBy(pid);
+  await load.end();
+});
+
+test('a C program that leaves before the newline, dies after it, or leaves in good order', async (context) => {
+  needsCompiler(context);
+  await using scene = new Scene();
+  const command = compile(scene);
+  const { first, port } = await started(scene);
+  const load = new StrictLoad(port);
+  await load.servedBy(first.pid);
+
+  const env = (fails: string) => ({ ...process.env, READY_PEER_FAILS: fails });
+  const error = await askJson<{ code: string; exitCode: number }>({ port }, '/admin/upgrade', {
+    command,
+    env: env('before'),
+  });
+  expect(error).toMatchObject({ code: 'ERR_HANDOFF_SUCCESSOR_EXITED', exitCode: 3 });
+  expect((await ask({ port })).servedBy).toBe(first.pid);
+
+  const [slow] = await slowRequest(port, first, 2000);
+  const dying = await askJson<{ pid: number }>({ port }, '/admin/upgrade', { command, env: env('after') });
+  expect(await first.event('give-back')).toMatchObject({ pid: dying.pid });
+  expect((await ask({ port })).servedBy).toBe(first.pid);
+  expect(await slow).toMatchObject({ status: 200, servedBy: first.pid });
+  await load.end();
+
+  const busy = ask({ port }, '/?wait=2000');
+  await first.event('began', ({ url }) => url === '/?wait=2000');
+  const { pid } = await askJson<{ pid: number }>({ port }, '/admin/upgrade', { command });
+  process.kill(pid, 'SIGTERM');
+  expect(await busy).toMatchObject({ status: 200, servedBy: first.pid });
+  expect(await first.exited).toEqual({ code: 0, signal: null });
+  expect(first.told.filter(({ event }) => event === 'give-back')).toHaveLength(1);
+});
+
+function compile(scene: Scene): string {
+  const source = join(scene.folder, 'ready_peer.c');
+  copyFileSync(join(peers, 'ready_peer.c'), source);
+  const program = join(scene.folder, 'ready_peer');
+  execFileSync('cc', ['-Wall', '-Wextra', '-Werror', '-O1', '-o', program, source]);
+  return program;
+}
