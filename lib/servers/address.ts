@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { isIP, isIPv6 } from 'node:net';
+import { isIP, isIPv6, SocketAddress } from 'node:net';
 import { resolve } from 'node:path';
 
 /** Where a listener is wanted, as the caller wrote it. */
@@ -45,12 +45,22 @@ export async function resolveAddress({ port, host, path }: AddressOptions): Prom
   if (host === undefined || host === '') return { family: 'tcp', host: null, address: '::', port };
   if (typeof host !== 'string') throw invalidType('host', 'a string', host);
   const address = isIP(host.replace(/%.*$/, '')) === 0 ? (await lookup(host)).address : host;
-  return { family: 'tcp', host, address, port };
+  return { family: 'tcp', host, address: canonical(address), port };
 }
 
-/** The name of a listener that was given none. Without colons, which separate names in LISTEN_FDNAMES. */
+/** An address as the kernel writes it: `::1` has many spellings, and an inherited listener is found by comparing. */
+function canonical(address: string): string {
+  const [, bare, zone] = /^([^%]*)(%.*)?$/.exec(address) as unknown as [string, string, string | undefined];
+  if (!isIPv6(bare)) return address;
+  return new SocketAddress({ address: bare, family: 'ipv6' }).address + (zone ?? '');
+}
+
+/**
+ * The name of a listener that was given none. Without colons, which separate names in LISTEN_FDNAMES, and without what
+ * else may not stand there.
+ */
 export function defaultName(address: Address): string {
-  if (address.family === 'unix') return `unix-${address.path.replaceAll(':', '.')}`;
+  if (address.family === 'unix') return `unix-${address.path.replace(/[^!-9;-~ ]/g, '.')}`;
   const host = address.host === null ? '' : `${address.host.replaceAll(':', '.')}-`;
   return `tcp-${host}${address.port}`;
 }

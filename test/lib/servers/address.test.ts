@@ -1,0 +1,97 @@
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  type AddressOptions,
+  defaultName,
+  formatAddress,
+  resolveAddress,
+  satisfies,
+} from '../../../lib/servers/address.ts';
+
+describe('resolveAddress', () => {
+  it('without a host is every address', async () => {
+    const everywhere = { family: 'tcp', host: null, address: '::', port: 80 };
+    expect(await resolveAddress({ port: 80 })).toEqual(everywhere);
+    expect(await resolveAddress({ port: 80, host: '' })).toEqual(everywhere);
+  });
+
+  it.each(['127.0.0.1', '::1', 'fe80::1%lo'])('keeps the address %s', async (host) => {
+    expect(await resolveAddress({ port: 0, host })).toEqual({ family: 'tcp', host, address: host, port: 0 });
+  });
+
+  it('writes an IPv6 address as the kernel does, or an inherited listener would not be found', async () => {
+    expect(await resolveAddress({ port: 0, host: '0:0:0:0:0:0:0:1' })).toMatchObject({ address: '::1' });
+    expect(await resolveAddress({ port: 0, host: '::FFFF:127.0.0.1' })).toMatchObject({ address: '::ffff:127.0.0.1' });
+    expect(await resolveAddress({ port: 0, host: 'FE80::0:1%lo' })).toMatchObject({ address: 'fe80::1%lo' });
+  });
+
+  it('looks names up', async () => {
+    const found = await resolveAddress({ port: 0, host: 'localhost' });
+    expect(found).toMatchObject({ host: 'localhost', address: expect.stringMatching(/^(127\.0\.0\.1|::1)$/) });
+    await expect(resolveAddress({ port: 0, host: 'no-such-host.invalid' })).rejects.toMatchObject({
+      syscall: 'getaddrinfo',
+    });
+  });
+
+  it('makes a path absolute, and leaves an abstract name', async () => {
+    expect(await resolveAddress({ path: 'x.sock' })).toEqual({ family: 'unix', path: resolve('x.sock') });
+    expect(await resolveAddress({ path: '@x' })).toEqual({ family: 'unix', path: '@x' });
+  });
+
+  it.each<[unknown, string]>([
+    [{}, 'ERR_INVALID_ARG_VALUE'],
+    [{ port: 1, path: '/x' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ path: '' }, 'ERR_INVALID_ARG_TYPE'],
+    [{ path: 1 }, 'ERR_INVALID_ARG_TYPE'],
+    [{ path: null }, 'ERR_INVALID_ARG_TYPE'],
+    [{ port: '80' }, 'ERR_INVALID_ARG_TYPE'],
+    [{ port: null }, 'ERR_INVALID_ARG_TYPE'],
+    [{ port: -1 }, 'ERR_OUT_OF_RANGE'],
+    [{ port: 65536 }, 'ERR_OUT_OF_RANGE'],
+    [{ port: 1.5 }, 'ERR_OUT_OF_RANGE'],
+    [{ port: Number.NaN }, 'ERR_OUT_OF_RANGE'],
+    [{ port: 1, host: 1 }, 'ERR_INVALID_ARG_TYPE'],
+    [{ port: 1, host: null }, 'ERR_INVALID_ARG_TYPE'],
+  ])('refuses %j', async (options, code) => {
+    await expect(resolveAddress(options as AddressOptions)).rejects.toMatchObject({ code });
+  });
+});
+
+describe('defaultName', () => {
+  it.each([
+    [{ port: 80 }, 'tcp-80'],
+    [{ port: 80, host: '127.0.0.1' }, 'tcp-127.0.0.1-80'],
+    [{ port: 80, host: '::1' }, 'tcp-..1-80'],
+    [{ path: '/run/a:b.sock' }, 'unix-/run/a.b.sock'],
+    [{ path: '@x' }, 'unix-@x'],
+    [{ path: '/run/größe.sock' }, 'unix-/run/gr..e.sock'],
+  ])('of %j is %s', async (options, name) => {
+    expect(defaultName(await resolveAddress(options))).toBe(name);
+  });
+});
+
+describe('satisfies', () => {
+  it.each<[object, AddressOptions, boolean]>([
+    [{ address: '::', port: 80 }, { port: 80 }, true],
+    [{ address: '0.0.0.0', port: 80 }, { port: 80 }, true],
+    [{ address: '0.0.0.0', port: 80 }, { port: 80, host: '::' }, false],
+    [{ address: '127.0.0.1', port: 80 }, { port: 80 }, false],
+    [{ address: '127.0.0.1', port: 80 }, { port: 80, host: '127.0.0.1' }, true],
+    [{ address: '127.0.0.1', port: 81 }, { port: 80, host: '127.0.0.1' }, false],
+    [{ address: '127.0.0.1', port: 81 }, { port: 0, host: '127.0.0.1' }, true],
+    [{ address: '::1', port: 80 }, { port: 80, host: '0::1' }, true],
+    [{ path: '/x' }, { path: '/x' }, true],
+    [{ path: '/y' }, { path: '/x' }, false],
+    [{ path: '/x' }, { port: 0 }, false],
+    [{ address: '::', port: 80 }, { path: '/x' }, false],
+  ])('%j for %j: %s', async (bound, wanted, expected) => {
+    expect(satisfies(bound, await resolveAddress(wanted))).toBe(expected);
+  });
+});
+
+it('formatAddress is for people', () => {
+  expect(formatAddress({ address: '127.0.0.1', port: 80 })).toBe('127.0.0.1:80');
+  expect(formatAddress({ address: '::1', port: 80 })).toBe('[::1]:80');
+  expect(formatAddress({ path: '/x' })).toBe('/x');
+  expect(formatAddress({})).toBe('an unnamed address');
+});
