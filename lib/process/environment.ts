@@ -35,10 +35,24 @@ export function takeInheritedChannel(environment: NodeJS.ProcessEnv = process.en
   closeProgramDescriptors(environment);
   const [control, lane, ...rest] = channel.split(',').map((text) => parseDescriptor(channelVariable, text));
   if (control === undefined || lane === undefined || rest.length > 0) throw malformed(channelVariable, channel);
+  const owned: OwnedFd[] = [];
+  const take = (variable: string, value: string, fd: number, purpose: string) => {
+    try {
+      const descriptor = own(fd, purpose);
+      owned.push(descriptor);
+      return descriptor;
+    } catch (error) {
+      for (const descriptor of owned) descriptor.close();
+      throw malformed(variable, value, error);
+    }
+  };
   return {
-    control: own(control, 'the control connection to the predecessor'),
-    lane: own(lane, 'the lane from the predecessor'),
-    stderr: stderr === undefined ? null : own(parseDescriptor(stderrVariable, stderr), 'the real standard error'),
+    control: take(channelVariable, channel, control, 'the control connection to the predecessor'),
+    lane: take(channelVariable, channel, lane, 'the lane from the predecessor'),
+    stderr:
+      stderr === undefined
+        ? null
+        : take(stderrVariable, stderr, parseDescriptor(stderrVariable, stderr), 'the real standard error'),
   };
 }
 
@@ -74,9 +88,10 @@ function own(fd: number, purpose: string): OwnedFd {
   return new OwnedFd(fd, purpose);
 }
 
-function malformed(variable: string, value: string): HandoffError {
+function malformed(variable: string, value: string, cause?: unknown): HandoffError {
   return new HandoffError(
     'ERR_HANDOFF_PROTOCOL',
     `The environment variable ${variable} is "${value}", which is not what a predecessor sets. Was it set by hand?`,
+    { cause },
   );
 }

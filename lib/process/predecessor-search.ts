@@ -67,7 +67,10 @@ export async function findPredecessor({ control, intent, timeout }: SearchOption
       continue;
     }
     checkOwner(connection, control);
-    const lane = await connectTo(control, deadline.signal);
+    const lane = await connectTo(control, deadline.signal).catch((error) => {
+      connection.close();
+      throw error;
+    });
     if (lane === null) {
       connection.close();
       continue;

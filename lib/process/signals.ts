@@ -1,5 +1,9 @@
+import { constants } from 'node:os';
+
+const actions = ['upgrade', 'keep', 'shutdown', 'hammer'] as const;
+
 /** What a signal can make the process do. */
-export type SignalAction = 'upgrade' | 'keep' | 'shutdown' | 'hammer';
+export type SignalAction = (typeof actions)[number];
 
 /** What each signal does: an action by name, or a function of the application. */
 export type SignalMap = { readonly [signal in NodeJS.Signals]?: SignalAction | (() => void) };
@@ -18,12 +22,24 @@ const presets: ReadonlyMap<string, SignalMap> = new Map([['default', defaultSign
 /** The map that the option `signals` stands for; null where signals are the application's own affair. */
 export function signalMap(option: string | false | SignalMap): SignalMap | null {
   if (option === false) return null;
-  if (typeof option !== 'string') return option;
+  if (typeof option !== 'string') return checked(option);
   const preset = presets.get(option);
   if (preset !== undefined) return preset;
   throw new RangeError(
     `signals: there is no preset "${option}"; there is ${[...presets.keys()].map((name) => `"${name}"`).join(', ')}`,
   );
+}
+
+/** Throws for what cannot be: a misspelt action must not become another one when the signal comes. */
+function checked(map: SignalMap): SignalMap {
+  for (const [signal, action] of Object.entries(map)) {
+    if (!(signal in constants.signals)) throw new RangeError(`signals: there is no signal "${signal}"`);
+    if (typeof action === 'function' || (actions as readonly unknown[]).includes(action)) continue;
+    throw new RangeError(
+      `signals: ${signal} cannot do "${action}"; it can do one of ${actions.join(', ')}, or call a function`,
+    );
+  }
+  return map;
 }
 
 /** Listens to the signals of `map` until disposed. */

@@ -104,6 +104,8 @@ export class SpawnedSuccessor {
         // in the meantime inherit the connections.
         stdio: ['inherit', 'inherit', options.stderr === 'capture' ? 'pipe' : 'inherit', ...descriptors],
       });
+      // Besides a failed start this tells of a signal that could not be sent, to a child that has become another user.
+      child.on('error', () => {});
       const stderr = new StderrTail(child);
       await untilAborted(started(child, options), signal);
       const channel = new SendingChannel(new Control(new net.Socket({ fd: control.release() }), 'successor'), lane);

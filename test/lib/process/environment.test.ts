@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { getCloseOnExec, pipe, setCloseOnExec } from '../../../lib/fd/descriptor.ts';
+import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
+import { socketPair } from '../../../lib/fd/socket.ts';
+import { channelVariable, stderrVariable, takeInheritedChannel } from '../../../lib/process/environment.ts';
+import { DescriptorCheck } from '../../support/open-descriptors.ts';
+
+let descriptors: DescriptorCheck;
+let control: number;
+let lane: number;
+let ends: OwnedFd[];
+
+beforeEach(() => {
+  descriptors = new DescriptorCheck();
+  const pairs = [socketPair(), socketPair()] as const;
+  [control, lane] = [pairs[0][0], pairs[1][0]];
+  ends = pairs.map(([, other]) => new OwnedFd(other, 'the other end'));
+  for (const fd of [control, lane]) setCloseOnExec(fd, false);
+});
+afterEach(async () => {
+  for (const end of ends) end.close();
+  await descriptors[Symbol.asyncDispose]();
+});
+
+describe('what a spawned successor inherits', () => {
+  it('is nothing where nobody set the variables', () => {
+    expect(takeInheritedChannel({})).toBeNull();
+    ends.push(new OwnedFd(control, 'control'), new OwnedFd(lane, 'lane'));
+  });
+
+  it('is taken with close-on-exec, and the variables are removed as soon as they are read', () => {
+    const [reader, writer] = pipe();
+    ends.push(new OwnedFd(reader, 'reader'));
+    const environment = { [channelVariable]: `${control},${lane}`, [stderrVariable]: `${writer}`, OTHER: 'kept' };
+    const taken = takeInheritedChannel(environment);
+    expect(environment).toEqual({ OTHER: 'kept' });
+    expect([taken?.control.fd, taken?.lane.fd, taken?.stderr?.fd]).toEqual([control, lane, writer]);
+    expect([control, lane, writer].every(getCloseOnExec)).toBe(true);
+    expect(takeInheritedChannel(environment)).toBeNull();
+    for (const descriptor of [taken?.control, taken?.lane, taken?.stderr]) descriptor?.close();
+  });
+
+  it('closes the listeners that a program without the library would have used', () => {
+    const [reader, writer] = pipe();
+    ends.push(new OwnedFd(reader, 'reader'));
+    const environment = {
+      [channelVariable]: `${control},${lane}`,
+      FD_HANDOFF_READY_FD: `${writer}`,
+      LISTEN_FDS: '0',
+      LISTEN_FDNAMES: '',
+      LISTEN_PID: '1',
+    };
+    const taken = takeInheritedChannel(environment);
+    expect(environment).toEqual({});
+    expect(existsSync(`/proc/self/fd/${writer}`)).toBe(false);
+    taken?.control.close();
+    taken?.lane.close();
+  });
+
+  it.each(['', 'x', '3', '3,', '3,4,5', '-1,4', '3 4', '3,four', '3,99999999999', '0x3,4'])(
+    'set by hand to "%s" is an error that says so, and is removed',
+    (value) => {
+      ends.push(new OwnedFd(control, 'control'), new OwnedFd(lane, 'lane'));
+      const environment = { [channelVariable]: value };
+      expect(() => takeInheritedChannel(environment)).toThrow(
+        expect.objectContaining({ code: 'ERR_HANDOFF_PROTOCOL', message: expect.stringContaining(channelVariable) }),
+      );
+      expect(environment).toEqual({});
+    },
+  );
+
+  it('numbers that are not open are an error, and what is open is not kept', () => {
+    ends.push(new OwnedFd(lane, 'lane'));
+    expect(() => takeInheritedChannel({ [channelVariable]: `${control},${2 ** 20 - 1}` })).toThrow(
+      expect.objectContaining({ code: 'ERR_HANDOFF_PROTOCOL' }),
+    );
+    expect(existsSync(`/proc/self/fd/${control}`)).toBe(false);
+  });
+});

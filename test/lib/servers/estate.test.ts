@@ -1,0 +1,301 @@
+import { once } from 'node:events';
+import { existsSync, openSync } from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
+import { bindTcp, listen } from '../../../lib/fd/socket.ts';
+import type { Inheritance } from '../../../lib/handoff/inheritance.ts';
+import { describeForManifest, type Inherited, type NamedDescriptor } from '../../../lib/handoff/manifest.ts';
+import type { SavedState } from '../../../lib/handoff/state.ts';
+import { Estate } from '../../../lib/servers/estate.ts';
+import { never } from '../../support/never.ts';
+import { DescriptorCheck } from '../../support/open-descriptors.ts';
+import { unlimited } from '../../support/served-server.ts';
+import { TemporaryFolder } from '../../support/temporary-folder.ts';
+
+let descriptors: DescriptorCheck;
+let folder: TemporaryFolder;
+let estates: Estate[];
+let inheritances: Received[];
+
+beforeEach(() => {
+  descriptors = new DescriptorCheck();
+  folder = new TemporaryFolder();
+  estates = [];
+  inheritances = [];
+});
+afterEach(async () => {
+  for (const estate of estates) {
+    estate.stopAccepting();
+    estate.remove();
+  }
+  for (const inheritance of inheritances) inheritance.close();
+  folder[Symbol.dispose]();
+  await descriptors[Symbol.asyncDispose]();
+});
+
+/** What came from a predecessor, without one. */
+class Received implements Inheritance {
+  readonly generation = 1;
+  readonly predecessor = { pid: 1, generation: 0 };
+  readonly #inherited = new Map<string, Inherited>();
+  readonly #states: readonly (SavedState | string)[];
+
+  constructor(descriptors: readonly NamedDescriptor[], states: readonly (SavedState | string)[] = []) {
+    for (const named of descriptors) {
+      const descriptor = OwnedFd.dup(named.fd, 'inherited by a test');
+      this.#inherited.set(named.name, { entry: describeForManifest(named), descriptor });
+    }
+    this.#states = states;
+    inheritances.push(this);
+  }
+
+  get unclaimed() {
+    return [...this.#inherited.values()].map(({ entry }) => entry);
+  }
+
+  take(name: string): Inherited | null {
+    const found = this.#inherited.get(name) ?? null;
+    this.#inherited.delete(name);
+    return found;
+  }
+
+  state(name: string): SavedState | 'late' | null {
+    const found = this.#states.find((state) => (typeof state === 'string' ? state : state.name) === name) ?? null;
+    return typeof found === 'string' ? 'late' : found;
+  }
+
+  close(): void {
+    for (const { descriptor } of this.#inherited.values()) descriptor.close();
+  }
+}
+
+function estateOf(inheritance: Inheritance | null = null): Estate {
+  const estate = new Estate(inheritance);
+  estates.push(estate);
+  return estate;
+}
+
+const local = { host: '127.0.0.1', port: 0 };
+const hello = () => http.createServer((_, response) => response.end('hello'));
+
+async function ask(port: number | undefined): Promise<string> {
+  const socket = net.connect(port as number, '127.0.0.1');
+  socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  let text = '';
+  for await (const chunk of socket) text += chunk;
+  return text;
+}
+
+describe('listening', () => {
+  it('binds at once and accepts later', async () => {
+    const estate = estateOf();
+    const served = await estate.listen(hello(), local);
+    expect(served.service).toBe('waiting');
+    const answer = ask(served.place.address.port);
+    await estate.accept();
+    expect(await answer).toContain('hello');
+  });
+
+  it('is by name or by address the predecessor’s listener', async () => {
+    const first = estateOf();
+    await first.listen(hello(), { ...local, name: 'web' });
+    const { port } = (await first.listen(hello(), { ...local, name: 'admin' })).place.address;
+    const second = estateOf(new Received(first.descriptors));
+    expect((await second.listen(hello(), { ...local, name: 'web' })).place).toMatchObject({
+      inherited: true,
+      address: first.served[0]?.place.address,
+    });
+    // This version calls it otherwise.
+    const renamed = await second.listen(hello(), { host: '127.0.0.1', port: port as number, name: 'manage' });
+    expect(renamed.place).toMatchObject({ inherited: true, name: 'manage', address: { port } });
+  });
+
+  it('never serves a wrong port: a listener of that name at another address is left alone', async () => {
+    const first = estateOf();
+    await first.listen(hello(), { ...local, name: 'web' });
+    const free = new OwnedFd(bindTcp('127.0.0.1', 0), 'a free port');
+    const { port } = describeForManifest({ name: 'free', fd: free.fd });
+    free.close();
+    const received = new Received(first.descriptors);
+    const second = estateOf(received);
+    const served = await second.listen(hello(), { host: '127.0.0.1', port: port as number, name: 'web' });
+    expect(served.place).toMatchObject({ inherited: false, address: { port } });
+    expect(received.unclaimed.map(({ name }) => name)).toEqual(['web']);
+  });
+
+  it('port 0 keeps the port of its name, and takes nobody else’s', async () => {
+    const first = estateOf();
+    await first.listen(hello(), { ...local, name: 'one' });
+    const second = estateOf(new Received(first.descriptors));
+    expect((await second.listen(hello(), { ...local, name: 'two' })).place.inherited).toBe(false);
+    expect((await second.listen(hello(), { ...local, name: 'one' })).place.inherited).toBe(true);
+  });
+
+  it.each([
+    ['a colon', 'a:b'],
+    ['the reserved sign', '@ready'],
+    ['no character', ''],
+    ['256 characters', 'x'.repeat(256)],
+    ['a newline', 'a\nb'],
+    ['other letters', 'größe'],
+  ])('refuses a name with %s', async (_, name) => {
+    await expect(estateOf().listen(hello(), { ...local, name })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+    });
+  });
+
+  it('refuses a name twice, also while the first is still being bound', async () => {
+    const estate = estateOf();
+    const both = await Promise.allSettled([estate.listen(hello(), local), estate.listen(hello(), local)]);
+    expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect(both[1]).toMatchObject({ reason: { code: 'ERR_HANDOFF_ALREADY_OWNED' } });
+  });
+
+  it('leaves the name free where binding failed', async () => {
+    const estate = estateOf();
+    const blocker = await estate.listen(hello(), { ...local, name: 'blocker' });
+    const { port } = blocker.place.address as { port: number };
+    const wanted = { host: '127.0.0.1', port, name: 'web' };
+    await expect(estate.listen(hello(), wanted)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    expect((await estate.listen(hello(), { ...local, name: 'web' })).place.name).toBe('web');
+  });
+});
+
+describe('accepting', () => {
+  it('everywhere or nowhere', async () => {
+    const estate = estateOf();
+    const good = await estate.listen(hello(), { ...local, name: 'good' });
+    const taken = hello();
+    await estate.listen(taken, { ...local, name: 'bad' });
+    // The application has called listen() on it by itself.
+    await once(taken.listen(0, '127.0.0.1'), 'listening');
+    await expect(estate.accept()).rejects.toMatchObject({ code: 'ERR_SERVER_ALREADY_LISTEN' });
+    expect(good.service).toBe('stopped');
+    taken.close();
+  });
+});
+
+describe('a listener that the successor has no use for', () => {
+  it('refuses whoever connects, its socket file is gone, and the others accept again after a give-back', async () => {
+    const path = folder.file('old.sock');
+    const estate = estateOf();
+    const web = await estate.listen(hello(), { ...local, name: 'web' });
+    const old = await estate.listen(hello(), { ...local, name: 'old' });
+    await estate.listen(hello(), { path, name: 'old-path' });
+    await estate.accept();
+    estate.stopAccepting();
+    estate.abandon(['old', 'old-path', 'never heard of']);
+    await expect(ask(old.place.address.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    expect(existsSync(path)).toBe(false);
+
+    estate.reassert();
+    await estate.accept();
+    expect(await ask(web.place.address.port)).toContain('hello');
+    expect(estate.descriptors.map(({ name }) => name)).toEqual(['web']);
+  });
+
+  it('does not lose a descriptor that the application has borrowed', async () => {
+    const estate = estateOf();
+    const fd = await estate.descriptor('log', () => openSync(folder.file('log'), 'w'));
+    estate.abandon(['log']);
+    expect(estate.descriptors).toEqual([{ name: 'log', fd }]);
+    expect(describeForManifest({ name: 'log', fd }).kind).toBe('file');
+  });
+});
+
+describe('draining', () => {
+  it('all servers at once, with one report', async () => {
+    const estate = estateOf();
+    const served = [
+      await estate.listen(hello(), { ...local, name: 'a' }),
+      await estate.listen(hello(), { ...local, name: 'b' }),
+    ];
+    await estate.accept();
+    const clients = served.map(({ place }) => net.connect(place.address.port as number, '127.0.0.1'));
+    await Promise.all(served.map(({ server }) => once(server, 'connection')));
+    estate.stopAccepting();
+    const end = await estate.drain({ ...unlimited, idle: 1 }, never, never);
+    expect(end).toEqual({ how: 'drained', counts: { moved: 0, drained: 2, forced: 0 } });
+    for (const client of clients) client.destroy();
+  });
+
+  it('cancelled when one was drained already: every one serves with keep-alive again', async () => {
+    const estate = estateOf();
+    const [quick, slow] = [
+      await estate.listen(hello(), { ...local, name: 'quick' }),
+      await estate.listen(hello(), { ...local, name: 'slow' }),
+    ];
+    await estate.accept();
+    const client = net.connect(slow.place.address.port as number, '127.0.0.1');
+    await once(slow.server, 'connection');
+    estate.stopAccepting();
+    const cancel = new AbortController();
+    const end = estate.drain(unlimited, never, cancel.signal);
+    await new Promise((resolve) => setImmediate(resolve));
+    cancel.abort();
+    expect(await end).toEqual({ how: 'cancelled' });
+    client.destroy();
+    await estate.accept();
+    const agent = new http.Agent({ keepAlive: true });
+    const { port } = quick.place.address as { port: number };
+    const [response] = await once(http.get({ port, host: '127.0.0.1', agent }), 'response');
+    expect(response.headers.connection).toBe('keep-alive');
+    response.resume();
+    await once(response, 'end');
+    agent.destroy();
+  });
+
+  it('nothing is over at once', async () => {
+    expect(await estateOf().drain(unlimited, never, never)).toMatchObject({ how: 'drained' });
+  });
+});
+
+describe('a descriptor', () => {
+  it('is made once, and inherited from then on', async () => {
+    const first = estateOf();
+    const fd = await first.descriptor('log', async () => openSync(folder.file('log'), 'w'));
+    const second = estateOf(new Received(first.descriptors));
+    const inherited = await second.descriptor('log', () => {
+      throw new Error('there is one');
+    });
+    expect(inherited).not.toBe(fd);
+    expect(second.descriptors).toEqual([{ name: 'log', fd: inherited }]);
+  });
+
+  it('is free to be made again where making it failed', async () => {
+    const estate = estateOf();
+    const failing = estate.descriptor('log', () => Promise.reject(new Error('disk full')));
+    await expect(failing).rejects.toThrow('disk full');
+    const bound = new OwnedFd(bindTcp('127.0.0.1', 0), 'made by a test');
+    listen(bound.fd, 1);
+    expect(await estate.descriptor('log', () => bound)).toBe(bound.fd);
+    await expect(estate.descriptor('log', () => 0)).rejects.toMatchObject({ code: 'ERR_HANDOFF_ALREADY_OWNED' });
+  });
+});
+
+describe('state', () => {
+  it('is restored from what the predecessor saved, and saved for the successor', async () => {
+    const restored: unknown[] = [];
+    const estate = estateOf(new Received([], [{ name: 'early', late: false, value: [1] }, 'last']));
+    const hooks = (name: string) => ({
+      save: async () => `${name} saved`,
+      restore: (value: unknown) => void restored.push(value),
+    });
+    expect(await estate.state('early', hooks('early'))).toBe(true);
+    expect(await estate.state('last', { ...hooks('last'), late: true })).toBe(true);
+    expect(await estate.state('new', hooks('new'))).toBe(false);
+    await estate.restoreLate({ name: 'last', late: true, value: 'late' });
+    await estate.restoreLate({ name: 'dropped', late: true, value: 'nobody wants it' });
+    expect(restored).toEqual([[1], 'late']);
+    expect(estate.stateEntries).toEqual([
+      { name: 'early', late: false },
+      { name: 'last', late: true },
+      { name: 'new', late: false },
+    ]);
+    expect((await estate.save('early')).map(({ value }) => value)).toEqual(['early saved', 'new saved']);
+    expect(await estate.save('late')).toEqual([{ name: 'last', late: true, value: 'last saved' }]);
+    await expect(estate.state('new', hooks('new'))).rejects.toMatchObject({ code: 'ERR_HANDOFF_ALREADY_OWNED' });
+  });
+});
