@@ -1,8 +1,10 @@
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { TLSSocket } from 'node:tls';
 import { abortReason, Deadline, untilAborted } from './channel/deadline.ts';
+import type { Json } from './channel/frame.ts';
 import { duplicateTo } from './fd/descriptor.ts';
 import { HandoffError } from './fd/handoff-error.ts';
 import { isSupported } from './fd/native.ts';
@@ -33,6 +35,7 @@ import { SpawnedSuccessor } from './process/spawned-successor.ts';
 import { startOfThisProcess } from './process/start.ts';
 import { recordForExec, type Survival } from './process/survival.ts';
 import {
+  type Adopter,
   type BoundAddress,
   boundAddress,
   type DrainCounts,
@@ -41,6 +44,7 @@ import {
   Estate,
   type Listening,
   type ListenOptions,
+  Mover,
   type StateHooks,
 } from './servers/index.ts';
 
@@ -52,7 +56,7 @@ export type { PeerCredentials } from './fd/peer-credentials.ts';
 export type { HandoffOptions } from './options.ts';
 export type { SignalAction, SignalMap } from './process/signals.ts';
 export { SuccessorError } from './process/spawned-successor.ts';
-export type { BoundAddress, Listening, ListenOptions, StateHooks, StateValue };
+export type { Adopter, BoundAddress, Listening, ListenOptions, StateHooks, StateValue };
 
 /** How to start a successor; everything defaults to the way in which this process was started. */
 export interface UpgradeOptions {
@@ -85,6 +89,12 @@ export interface ReexecOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
+/** What goes along with a connection. */
+export interface MoveOptions {
+  readonly data?: Json;
+  readonly head?: Buffer;
+}
+
 /** What `closed` resolves with. */
 export interface DrainReport extends DrainCounts {
   /** How long the drain took, in milliseconds. */
@@ -103,7 +113,7 @@ type Phase =
   /** The owner, with a successor on its way (`#offer`). */
   | { readonly is: 'offering'; readonly callOff: AbortController; readonly ended: Promise<void> }
   /** Committed: the successor owns, this process finishes what it has (`#commit`). */
-  | { readonly is: 'draining'; readonly successor: Successor }
+  | { readonly is: 'draining'; readonly successor: Successor; readonly mover: Mover | null }
   /** The owner, finishing what it has before it replaces its own image (`reexec`). */
   | { readonly is: 'draining-in-place' }
   /** No successor: this process finishes what it has (`shutdown`). */
@@ -265,6 +275,48 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     return this.#estate.state(name, hooks as unknown as StateHooks);
   }
 
+  /**
+   * Registers who serves connections that the predecessor moves here under `route`. The socket's bytes start where the
+   * predecessor stopped reading, those included that it had read and not used.
+   */
+  connections(route: string, adopt: Adopter): void {
+    this.#mayRegister('connections');
+    this.#estate.adopter(route, adopt);
+  }
+
+  /**
+   * Gives an established connection to the successor, whose `connections(route, …)` serves it: for protocols that this
+   * library cannot judge, from the `'commit'` event on. Move at a message boundary: what the protocol's own parser
+   * holds in memory does not go along, only `head` does. HTTP connections need no call.
+   *
+   * Resolves with true when the successor has adopted it: this process's socket is destroyed then, and the client notices
+   * nothing. With false when it has not: the connection goes on here.
+   *
+   * @param options.data what the successor's application should know of it
+   * @param options.head bytes that were read from the socket and not used
+   * @throws ERR_HANDOFF_NOT_READY without a successor, ERR_HANDOFF_REFUSED for a TLS socket
+   */
+  async move(
+    route: string,
+    socket: Socket,
+    { data = null, head = Buffer.alloc(0) }: MoveOptions = {},
+  ): Promise<boolean> {
+    if (this.#phase.is !== 'draining') {
+      throw new HandoffError(
+        'ERR_HANDOFF_NOT_READY',
+        `move() was called while this process is ${this.#phase.is}: call it from the 'commit' event on, when there is a successor.`,
+      );
+    }
+    if (socket instanceof TLSSocket) {
+      throw new HandoffError(
+        'ERR_HANDOFF_REFUSED',
+        'A TLS session cannot be moved: its state is not in the descriptor.',
+      );
+    }
+    const { mover } = this.#phase;
+    return mover === null ? false : this.#estate.move(mover, route, socket, head, data);
+  }
+
   /** Adds a hook that is awaited before the process leaves, ten seconds at most for all of them. */
   onClose(hook: () => void | Promise<void>): void {
     this.#closeHooks.push(hook);
@@ -394,6 +446,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const inherited = takeover.take(controlName);
     if (inherited !== null) this.#control = { is: 'held', listener: inherited.descriptor };
     takeover.settle({
+      onConnection: (connection) => this.#estate.adopt(connection),
       onLateState: (state: SavedState) => this.#inBackground(this.#estate.restoreLate(state)),
       onEnd: (end) => this.#inBackground(this.#afterPredecessor(takeover, end)),
     });
@@ -517,14 +570,15 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   #commit(meeting: Meeting): void {
     const { pid } = meeting;
     const successor = successionOf(meeting, (names) => this.#estate.abandon(names));
-    this.#phase = { is: 'draining', successor };
+    const mover = successor.takesConnections ? new Mover((batch) => successor.sendConnections(batch)) : null;
+    this.#phase = { is: 'draining', successor, mover };
     // Upstream first: whoever drains for us must not step in when this process leaves.
     if (this.#upstream.is === 'connected') this.#upstream.takeover.release();
     this.#heir?.release();
     this.#stopAccepting();
     successor.committed(this.#settings.drainTimeout, 'replace');
     this.#tell('commit', { pid, mode: 'replace' });
-    this.#inBackground(this.#drainForSuccessor(successor, pid));
+    this.#inBackground(this.#drainForSuccessor(successor, pid, mover));
   }
 
   /** The newline was read from a successor that serves beside this process. */
@@ -553,7 +607,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 
   /** After commit: late state, the drain, the last word. Or the give-back, when the successor dies before that. */
-  async #drainForSuccessor(successor: Successor, pid: number): Promise<void> {
+  async #drainForSuccessor(successor: Successor, pid: number, mover: Mover | null): Promise<void> {
     const died = new AbortController();
     void successor.departure.then((departure) => {
       if (departure === 'died') died.abort();
@@ -565,7 +619,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       halfSent: Math.min(halfSentGrace, drainTimeout),
       total: drainTimeout,
     };
-    await this.#drainToEnd('handoff', limits, { successor, pid, died: died.signal });
+    await this.#drainToEnd('handoff', limits, { successor, pid, died: died.signal, mover });
   }
 
   async #sendLateStates(successor: Successor, died: AbortSignal): Promise<void> {
@@ -668,11 +722,11 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async #drainToEnd(
     reason: DrainReport['reason'],
     limits: DrainLimits,
-    heir: { successor: Successor; pid: number; died: AbortSignal } | null,
+    heir: { successor: Successor; pid: number; died: AbortSignal; mover: Mover | null } | null,
   ): Promise<void> {
     const begun = performance.now();
     const cancel = heir?.died ?? new AbortController().signal;
-    const end = await this.#estate.drain(limits, this.#force.signal, cancel);
+    const end = await this.#estate.drain(limits, this.#force.signal, cancel, heir?.mover ?? null);
     if (end.how === 'cancelled' && heir !== null) return this.#giveBack(heir.pid);
     const counts = end.how === 'drained' ? end.counts : { moved: 0, drained: 0, forced: 0 };
     const report: DrainReport = { ...counts, duration: Math.round(performance.now() - begun), reason };
@@ -817,7 +871,7 @@ async function firstWord(spawned: SpawnedSuccessor, ready: ReadyPipe | null, sig
 
 /** The one who owns the service now, however it came. */
 function successionOf(meeting: Meeting, onUnclaimed: (names: string[]) => void): Successor {
-  if (meeting.how === 'channel') return new Succession(meeting.candidate.channel, onUnclaimed);
+  if (meeting.how === 'channel') return new Succession(meeting.candidate, onUnclaimed);
   void meeting.spawned.channel.end();
   return new ProgramSuccession(meeting.spawned);
 }

@@ -123,7 +123,11 @@ export class ReceivingChannel implements Disposable {
 
   /** Takes the batch that `announcement` says is on the lane. Acknowledging it is the caller's part. */
   takeBatch(announcement: Frame): OwnedFd[] {
-    const count = readInteger(announcement, 'count', 1);
+    return this.takeBatchOf(readInteger(announcement, 'count', 1));
+  }
+
+  /** Takes the batch of `count` descriptors that is on the lane. */
+  takeBatchOf(count: number): OwnedFd[] {
     if (count > batchLimit) {
       throw new HandoffError(
         'ERR_HANDOFF_PROTOCOL',

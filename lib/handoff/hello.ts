@@ -1,11 +1,12 @@
 import { type Frame, isString, type JsonObject, readArray, readInteger, readString } from '../channel/frame.ts';
 import { isToken, type Token } from '../channel/token.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
+import { connectionsFeature } from './connection-transfer.ts';
 
 export const protocolVersion = 1;
 
 /** What this version can do beyond the bare protocol; a peer that does not know a name ignores it. */
-export const features: readonly string[] = ['released', 'unclaimed'];
+export const features: readonly string[] = ['released', 'unclaimed', connectionsFeature];
 
 const intents = ['takeover', 'share', 'status', 'upgrade'] as const;
 

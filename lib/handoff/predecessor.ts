@@ -4,6 +4,7 @@ import { untilAborted } from '../channel/deadline.ts';
 import { type Frame, isString, type JsonObject, readArray } from '../channel/frame.ts';
 import { trace } from '../channel/trace.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
+import { ConnectionSender, connectionsFeature, type Departing } from './connection-transfer.ts';
 import { features, type Hello, protocolVersion } from './hello.ts';
 import { describeForManifest, type NamedDescriptor, readyName } from './manifest.ts';
 import { ReadyPipe } from './ready-pipe.ts';
@@ -117,6 +118,10 @@ export interface Successor {
   /** Tells it that it is the owner now; `drainTimeout` in milliseconds. */
   committed(drainTimeout: number, mode: Mode): void;
   lateStates(states: readonly SavedState[], signal: AbortSignal): Promise<void>;
+  /** Whether it can take established connections. */
+  readonly takesConnections: boolean;
+  /** Gives it established connections, one batch at a time; resolves with those that it has adopted. */
+  sendConnections(batch: readonly Departing[]): Promise<Set<Departing>>;
   /** The last word: this process is drained, and leaves. */
   drained(report: JsonObject): Promise<void>;
   /** For one beside this process: its role goes to somebody else, so it must not step in when this one leaves. */
@@ -129,9 +134,14 @@ export class Succession implements Successor {
   readonly #channel: SendingChannel;
   readonly departure: Promise<Departure>;
 
+  readonly takesConnections: boolean;
+  readonly #connections: ConnectionSender;
+
   /** @param onUnclaimed is given the names that the successor has no use for */
-  constructor(channel: SendingChannel, onUnclaimed: (names: string[]) => void) {
+  constructor({ channel, hello }: Candidate, onUnclaimed: (names: string[]) => void) {
     this.#channel = channel;
+    this.takesConnections = hello.features.includes(connectionsFeature);
+    this.#connections = new ConnectionSender(channel);
     let departure: Departure = 'died';
     channel.control.on('RELEASED', () => {
       departure = 'released';
@@ -146,6 +156,10 @@ export class Succession implements Successor {
 
   async lateStates(states: readonly SavedState[], signal: AbortSignal): Promise<void> {
     for (const state of states) await sendState(this.#channel.control, state, signal);
+  }
+
+  sendConnections(batch: readonly Departing[]): Promise<Set<Departing>> {
+    return this.#connections.send(batch);
   }
 
   async drained(report: JsonObject): Promise<void> {

@@ -5,6 +5,7 @@ import { createToken } from '../channel/token.ts';
 import { trace } from '../channel/trace.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
+import { type Arriving, receiveConnections } from './connection-transfer.ts';
 import { helloPayload, type Intent } from './hello.ts';
 import type { Inheritance } from './inheritance.ts';
 import {
@@ -37,6 +38,8 @@ export type PredecessorEnd =
 
 /** What the successor hears from its predecessor after commit. */
 export interface AfterCommit {
+  /** Returns whether the connection is served here; it is taken over then. */
+  readonly onConnection: (connection: Arriving) => boolean;
   readonly onLateState: (state: SavedState) => void;
   readonly onEnd: (end: PredecessorEnd) => void;
 }
@@ -176,7 +179,7 @@ export class Takeover implements Inheritance {
    * After the decision: closes what nobody took, tells the predecessor which those were, and listens to it until it is
    * gone.
    */
-  settle({ onLateState, onEnd }: AfterCommit): void {
+  settle({ onConnection, onLateState, onEnd }: AfterCommit): void {
     const { control } = this.#channel;
     const unclaimed = this.unclaimed.map(({ name }) => name);
     // Without a word the predecessor would keep its copies while it drains, and whoever connects would wait in a queue
@@ -188,6 +191,7 @@ export class Takeover implements Inheritance {
       const state = this.#assembler.take(frame);
       if (state !== null) onLateState(state);
     });
+    control.on('CONNECTIONS', (frame) => receiveConnections(this.#channel, frame, onConnection));
     control.on('RELEASED', () => {
       end = { how: 'released' };
     });

@@ -7,6 +7,7 @@ import type { SpawnedSuccessor } from './spawned-successor.ts';
  */
 export class ProgramSuccession implements Successor {
   readonly inheritsControl = false;
+  readonly takesConnections = false;
   readonly departure: Promise<Departure>;
 
   constructor(program: SpawnedSuccessor) {
@@ -17,6 +18,10 @@ export class ProgramSuccession implements Successor {
   committed(): void {}
 
   async lateStates(): Promise<void> {}
+
+  async sendConnections(): Promise<Set<never>> {
+    return new Set();
+  }
 
   async drained(): Promise<void> {}
 

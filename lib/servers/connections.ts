@@ -1,4 +1,5 @@
 import type { Server, Socket } from 'node:net';
+import type { Mover } from './mover.ts';
 
 /**
  * The open connections of one server, tracked by ourselves: Node's own count leaves out what came by
@@ -9,6 +10,8 @@ import type { Server, Socket } from 'node:net';
  */
 export class Connections {
   readonly sockets = new Set<Socket>();
+  /** How many went to a successor, unclosed. */
+  moved = 0;
   #whenEmpty: (() => void)[] = [];
 
   constructor(server: Server) {
@@ -24,8 +27,26 @@ export class Connections {
   /** From now on whatever is answered says that it is the last on its connection. */
   announceClose(): void {}
 
-  /** Takes `announceClose` back: this process serves again. */
+  /**
+   * Gives to `mover` what can leave unclosed, now and as it gets there, under `route`; whatever cannot leave is treated
+   * as by `announceClose`. Connections whose protocol only the application knows are moved by the application.
+   */
+  move(_mover: Mover, _route: string): void {
+    this.announceClose();
+  }
+
+  /** Takes `announceClose` or `move` back: this process serves again. */
   keepOpen(): void {}
+
+  /** Whether this server can serve connections that were established by another process. */
+  get adopts(): boolean {
+    return false;
+  }
+
+  /** Serves a connection that came from the predecessor; only where `adopts` says so. */
+  adopt(socket: Socket): void {
+    socket.destroy();
+  }
 
   /** Closes connections that wait for a next request, and those that have never sent a byte. */
   closeIdle(): void {}

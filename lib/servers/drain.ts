@@ -33,20 +33,23 @@ export type DrainEnd =
  *
  * @param force aborts to cut everything off now
  * @param cancel aborts to serve again
+ * @param leave says how connections are to leave: by `announceClose()`, or by `move()`
  */
 export async function drain(
   connections: Connections,
   limits: DrainLimits,
   force: AbortSignal,
   cancel: AbortSignal,
+  leave: () => void = () => connections.announceClose(),
 ): Promise<DrainEnd> {
   const atStart = connections.sockets.size;
+  const movedBefore = connections.moved;
   // A set, because one that was answered 408 may still be there when everything is cut off.
   const forced = new Set<Socket>();
   const cut = (sockets: Socket[]) => {
     for (const socket of sockets) forced.add(socket);
   };
-  connections.announceClose();
+  leave();
   const cutOff = () => {
     connections.closeIdle();
     cut(connections.destroyAll());
@@ -65,8 +68,9 @@ export async function drain(
       connections.keepOpen();
       return { how: 'cancelled' };
     }
-    const drained = Math.max(0, atStart - forced.size);
-    return { how: 'drained', counts: { moved: 0, drained, forced: forced.size } };
+    const moved = connections.moved - movedBefore;
+    const drained = Math.max(0, atStart - moved - forced.size);
+    return { how: 'drained', counts: { moved, drained, forced: forced.size } };
   } finally {
     for (const timer of timers) clearTimeout(timer);
     force.removeEventListener('abort', cutOff);

@@ -1,7 +1,9 @@
-import type { Server } from 'node:net';
+import { type Server, Socket } from 'node:net';
+import type { Json } from '../channel/frame.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { isSupported } from '../fd/native.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
+import type { Arriving } from '../handoff/connection-transfer.ts';
 import type { Inheritance } from '../handoff/inheritance.ts';
 import type { Inherited, NamedDescriptor } from '../handoff/manifest.ts';
 import type { SavedState, StateValue } from '../handoff/state.ts';
@@ -14,9 +16,11 @@ import {
   satisfies,
 } from './address.ts';
 import type { DrainCounts, DrainEnd, DrainLimits } from './drain.ts';
+import { resumeReading, stopReading } from './internals.ts';
 import { defaultBacklog, Listener, type ListenerOptions, type Place } from './listener.ts';
+import type { Mover } from './mover.ts';
 import { PlainPlace } from './plain-place.ts';
-import { Served } from './served.ts';
+import { type ConnectionsLeave, routeOf, Served } from './served.ts';
 
 /** Where and how `listen()` is to listen. */
 export interface ListenOptions extends AddressOptions {
@@ -28,6 +32,11 @@ export interface ListenOptions extends AddressOptions {
   readonly mode?: number;
   /** Leaves IPv4 out of a listener on `::`. */
   readonly ipv6Only?: boolean;
+  /**
+   * What becomes of established connections at a handoff. `'move'`, the default: they go to the successor, unclosed, where
+   * they can (HTTP/1.1 between two requests; others by `app.move()`). `'drain'`: they end here, announced.
+   */
+  readonly connections?: ConnectionsLeave;
   /** SO_REUSEPORT, for a group of processes on one port. A handoff does not need it. */
   readonly reusePort?: boolean;
 }
@@ -49,12 +58,18 @@ export interface StateHooks<Value extends StateValue = StateValue> {
   readonly late?: boolean;
 }
 
+/** Serves a connection that the predecessor's application has moved: its bytes start where the predecessor stopped. */
+export type Adopter = (socket: Socket, data: Json) => void;
+
 /** Everything that this process has to serve with and to hand over: servers, descriptors, state. */
 export class Estate {
   readonly #inheritance: Inheritance | null;
   readonly #served = new Map<string, Served>();
   readonly #descriptors = new Map<string, OwnedFd>();
   readonly #states = new Map<string, StateHooks>();
+  /** What the predecessor called a listener that has another name here. */
+  readonly #inheritedNames = new Map<string, string>();
+  readonly #adopters = new Map<string, Adopter>();
   /** Names in use, those of listeners that are still being bound included. */
   readonly #names = new Set<string>();
 
@@ -77,7 +92,7 @@ export class Estate {
         ipv6Only: options.ipv6Only ?? false,
         reusePort: options.reusePort ?? false,
       });
-      const served = new Served(server, place);
+      const served = new Served(server, place, options.connections ?? 'move');
       this.#served.set(name, served);
       return served;
     });
@@ -123,6 +138,45 @@ export class Estate {
     return saved;
   }
 
+  /** Registers who serves connections that the application moves under `route`. */
+  adopter(route: string, adopt: Adopter): void {
+    checkName(route);
+    if (this.#adopters.has(route)) throw duplicate('connection route', route);
+    this.#adopters.set(route, adopt);
+  }
+
+  /** Serves a connection that came from the predecessor. Returns whether anybody here does; it is taken over then. */
+  adopt({ route, descriptor, head, data }: Arriving): boolean {
+    const adopter = this.#adopters.get(route);
+    const server = this.served.find(({ place }) => this.#routesTo(place).includes(route))?.connections;
+    if (adopter === undefined && server?.adopts !== true) return false;
+    const socket = new Socket({ fd: descriptor.release(), allowHalfOpen: true });
+    if (head.length > 0) socket.unshift(head);
+    if (adopter !== undefined) adopter(socket, data);
+    else server?.adopt(socket);
+    return true;
+  }
+
+  /**
+   * Gives a connection of the application to the successor. Resolves with whether that has it; otherwise it is still the
+   * application's, and read from as before.
+   */
+  async move(mover: Mover, route: string, socket: Socket, head: Buffer, data: Json): Promise<boolean> {
+    if (socket.destroyed || !stopReading(socket)) return false;
+    // What Node has read and the application has not, then what the application had read and not used.
+    const buffered = socket.read() as Buffer | null;
+    const unread = Buffer.concat([head, buffered ?? Buffer.alloc(0)]);
+    const adopted = socket.writableLength === 0 && (await mover.give({ route, socket, head: unread, data }));
+    if (adopted) {
+      for (const { connections } of this.served) if (connections.sockets.has(socket)) connections.moved++;
+      socket.destroy();
+      return true;
+    }
+    if (buffered !== null) socket.unshift(buffered);
+    resumeReading(socket);
+    return false;
+  }
+
   /** What is to be handed over; borrowed. */
   get descriptors(): NamedDescriptor[] {
     return [
@@ -149,8 +203,13 @@ export class Estate {
   }
 
   /** Drains every server, all at the same time. */
-  async drain(limits: DrainLimits, force: AbortSignal, cancel: AbortSignal): Promise<DrainEnd> {
-    const ends = await Promise.all(this.served.map((served) => served.drain(limits, force, cancel)));
+  async drain(
+    limits: DrainLimits,
+    force: AbortSignal,
+    cancel: AbortSignal,
+    mover: Mover | null = null,
+  ): Promise<DrainEnd> {
+    const ends = await Promise.all(this.served.map((served) => served.drain(limits, force, cancel, mover)));
     const counts = { moved: 0, drained: 0, forced: 0 };
     for (const end of ends) {
       if (end.how === 'cancelled') return end;
@@ -203,7 +262,10 @@ export class Estate {
   async #placeFor(name: string, address: Address, options: ListenerOptions): Promise<Place> {
     if (!isSupported()) return new PlainPlace(name, address, options.backlog);
     const inherited = this.#inherit(name, address);
-    if (inherited !== null) return Listener.adopt(name, inherited.descriptor, options.backlog);
+    if (inherited !== null) {
+      this.#inheritedNames.set(name, inherited.entry.name);
+      return Listener.adopt(name, inherited.descriptor, options.backlog);
+    }
     return Listener.bind(name, address, options);
   }
 
@@ -221,6 +283,11 @@ export class Estate {
     const anonymous = address.family === 'tcp' && address.port === 0;
     const found = named ?? (anonymous ? undefined : fitting[0]);
     return found === undefined ? null : inheritance.take(found.name);
+  }
+
+  /** The routes whose connections the server in this place takes: its own name, and the one that the predecessor gave it. */
+  #routesTo({ name }: Place): string[] {
+    return [routeOf(name), routeOf(this.#inheritedNames.get(name) ?? name)];
   }
 
   /** Runs `make` with the name reserved; it is free again where that fails. */

@@ -3,7 +3,17 @@ import type { Server as HttpServer, ServerResponse } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { TLSSocket, Server as TlsServer } from 'node:tls';
 import { Connections } from './connections.ts';
-import { bareSocketOf, idleSockets, isReadByHttp, setKeepAlive } from './internals.ts';
+import {
+  bareSocketOf,
+  countAsAccepted,
+  idleSockets,
+  isReadByHttp,
+  resumeReading,
+  setKeepAlive,
+  stopReading,
+} from './internals.ts';
+import type { Mover } from './mover.ts';
+import { WaitingConnections } from './waiting-connections.ts';
 
 /** Published by Node for every request of every server, before its `'request'`, `'checkContinue'` … is emitted. */
 const requestStart = 'http.server.request.start';
@@ -17,7 +27,13 @@ interface RequestStart {
 /** What a half-sent request is answered with: Node's own words for a request that took too long. */
 const requestTimeout = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
 
-type Announcing = 'keep-alive' | 'close';
+/** What becomes of connections when their answer is complete. */
+type Leaving =
+  | { readonly how: 'not-at-all' }
+  /** The answer says that it is the last. */
+  | { readonly how: 'announced' }
+  /** They go to the successor. */
+  | { readonly how: 'moved'; readonly mover: Mover; readonly route: string };
 
 /** Whether an unencrypted socket of this server is one whose handshake is not done. */
 type Handshakes = 'none' | 'told' | 'unknown';
@@ -29,7 +45,13 @@ export class HttpConnections extends Connections {
   readonly #lastResponse = new WeakMap<Socket, ServerResponse>();
   /** Responses that say `Connection: close` because of us; another may say it because its client did. */
   readonly #closedByUs = new WeakSet<ServerResponse>();
-  #announcing: Announcing = 'keep-alive';
+  #leaving: Leaving = { how: 'not-at-all' };
+  /** Given to the mover, which has not said yet whether the successor has them. */
+  readonly #inTransit = new Set<Socket>();
+  /** The successor did not take them: they stay and drain. */
+  readonly #kept = new WeakSet<Socket>();
+  readonly #waiting: WaitingConnections;
+  #sweep: NodeJS.Immediate | null = null;
   #handshakes: Handshakes;
   /** Kept in a field, because a subscription is removed by its function. */
   readonly #onRequest: (message: unknown) => void;
@@ -37,6 +59,7 @@ export class HttpConnections extends Connections {
   constructor(server: HttpServer) {
     super(server);
     this.#server = server;
+    this.#waiting = new WaitingConnections(server, (socket) => this.#serve(socket));
     this.#handshakes = (server as Server) instanceof TlsServer ? 'told' : 'none';
     // The 'connection' of an https server is the bare socket; what HTTP reads is the encrypted one on top of it. The
     // two are one connection, so the one takes the place of the other.
@@ -51,24 +74,44 @@ export class HttpConnections extends Connections {
   }
 
   override announceClose(): void {
-    this.#announcing = 'close';
-    for (const socket of this.sockets) {
-      const response = this.#lastResponse.get(socket);
-      if (response !== undefined) this.#close(response);
+    this.#leaving = { how: 'announced' };
+    for (const socket of this.sockets) this.#announceOn(socket);
+  }
+
+  override move(mover: Mover, route: string): void {
+    // A TLS session has state that no descriptor carries.
+    if (!this.adopts) {
+      this.announceClose();
+      return;
     }
+    this.#leaving = { how: 'moved', mover, route };
+    for (const socket of this.sockets) this.#leaveAfterAnswer(this.#lastResponse.get(socket));
+    this.#moveIdle();
   }
 
   override keepOpen(): void {
-    this.#announcing = 'keep-alive';
+    this.#leaving = { how: 'not-at-all' };
     for (const socket of this.sockets) {
+      this.#kept.delete(socket);
       const response = this.#lastResponse.get(socket);
       if (response !== undefined) this.#keep(response);
     }
   }
 
+  override get adopts(): boolean {
+    return this.#handshakes === 'none';
+  }
+
+  override adopt(socket: Socket): void {
+    countAsAccepted(this.#server, socket);
+    this.track(socket);
+    this.#waiting.add(socket);
+    // One that comes while this process hands over itself goes on at once.
+    this.#sweepSoon();
+  }
+
   override closeIdle(): void {
-    const idle = [...idleSockets(this.#server, this.sockets), ...this.#waitingForRequest().filter(isSilent)];
-    for (const socket of idle) socket.destroy();
+    for (const socket of this.#betweenRequests()) socket.destroy();
   }
 
   override closeHalfSent(): Socket[] {
@@ -84,17 +127,80 @@ export class HttpConnections extends Connections {
 
   override forget(): void {
     unsubscribe(requestStart, this.#onRequest);
+    if (this.#sweep !== null) clearImmediate(this.#sweep);
   }
 
   #begin({ server, socket, response }: RequestStart): void {
     if (server !== this.#server) return;
-    if (this.#announcing === 'close') {
+    if (this.#leaving.how === 'announced' || this.#kept.has(socket)) {
       // With pipelining the close belongs to the last answer alone: announced by an earlier one it would drop this.
       const earlier = this.#lastResponse.get(socket);
       if (earlier !== undefined) this.#keep(earlier);
       this.#close(response);
+    } else if (this.#leaving.how === 'moved') {
+      this.#leaveAfterAnswer(response);
     }
     this.#lastResponse.set(socket, response);
+  }
+
+  /** A connection that has waited since it came now has a request. */
+  #serve(socket: Socket): void {
+    this.#server.emit('connection', socket);
+  }
+
+  #announceOn(socket: Socket): void {
+    const response = this.#lastResponse.get(socket);
+    if (response !== undefined) this.#close(response);
+  }
+
+  #leaveAfterAnswer(response: ServerResponse | undefined): void {
+    if (response !== undefined && !response.writableFinished) response.once('close', () => this.#sweepSoon());
+  }
+
+  /** Once a turn, however many answers were completed in it: looking for idle connections goes through all of them. */
+  #sweepSoon(): void {
+    if (this.#leaving.how !== 'moved') return;
+    this.#sweep ??= setImmediate(() => {
+      this.#sweep = null;
+      this.#moveIdle();
+    });
+  }
+
+  #moveIdle(): void {
+    if (this.#leaving.how !== 'moved') return;
+    const { mover, route } = this.#leaving;
+    for (const socket of this.#betweenRequests()) {
+      // What is still to be written is this process's to write.
+      if (this.#inTransit.has(socket) || this.#kept.has(socket) || socket.writableLength > 0) continue;
+      if (stopReading(socket)) void this.#part(socket, mover, route);
+      else this.#kept.add(socket);
+    }
+  }
+
+  async #part(socket: Socket, mover: Mover, route: string): Promise<void> {
+    this.#inTransit.add(socket);
+    const timeout = socket.timeout ?? 0;
+    socket.setTimeout(0);
+    const adopted = await mover.give({ route, socket, head: Buffer.alloc(0), data: null });
+    this.#inTransit.delete(socket);
+    if (adopted) {
+      this.moved++;
+      // close(2) alone: the successor has a copy, and the client notices nothing.
+      socket.destroy();
+      return;
+    }
+    if (this.#leaving.how === 'moved') this.#kept.add(socket);
+    socket.setTimeout(timeout);
+    resumeReading(socket);
+  }
+
+  /** Connections on which nothing is under way in either direction. */
+  #betweenRequests(): Socket[] {
+    return [
+      ...idleSockets(this.#server, this.sockets),
+      ...this.#waiting.sockets,
+      ...this.#waitingForRequest().filter(isSilent),
+    ];
   }
 
   #close(response: ServerResponse): void {

@@ -7,7 +7,12 @@ import { type Server, Socket } from 'node:net';
 import { HandoffError } from '../fd/handoff-error.ts';
 
 interface SocketInternals {
-  readonly _handle?: { readonly fd?: number } | null;
+  readonly _handle?: {
+    readonly fd?: number;
+    reading?: boolean;
+    readStop?: () => void;
+    readStart?: () => void;
+  } | null;
   readonly _parent?: unknown;
   readonly parser?: unknown;
 }
@@ -76,4 +81,41 @@ export function setKeepAlive(response: ServerResponse, keep: boolean): void {
 export function bareSocketOf(encrypted: Socket): Socket | null {
   const parent = (encrypted as unknown as SocketInternals)._parent;
   return parent instanceof Socket ? parent : null;
+}
+
+/**
+ * Stops reading from a socket, at once: `pause()` lets one more read happen, whose bytes would be lost to the process
+ * that has the connection then. Returns whether it could. Relies on `_handle.readStop()` and `_handle.reading`.
+ */
+export function stopReading(socket: Socket): boolean {
+  const handle = (socket as unknown as SocketInternals)._handle;
+  if (handle == null || typeof handle.readStop !== 'function') return false;
+  handle.reading = false;
+  handle.readStop();
+  return true;
+}
+
+/** Reads again after `stopReading`. */
+export function resumeReading(socket: Socket): void {
+  const handle = (socket as unknown as SocketInternals)._handle;
+  if (handle == null || typeof handle.readStart !== 'function') return;
+  handle.reading = true;
+  handle.readStart();
+}
+
+/** How long an idle connection may stay, in milliseconds; 0 for ever. Newer Nodes add a second (`keepAliveTimeoutBuffer`). */
+export function keepAliveLimit(server: HttpServer): number {
+  const { keepAliveTimeoutBuffer = 0 } = server as unknown as { keepAliveTimeoutBuffer?: number };
+  return server.keepAliveTimeout === 0 ? 0 : server.keepAliveTimeout + keepAliveTimeoutBuffer;
+}
+
+/**
+ * Makes a connection one of `server`'s own, in `getConnections()` and for `close()`. Relies on `server._connections` and
+ * `socket._server`, which Node sets for what it accepts; where they are gone it is served all the same, uncounted.
+ */
+export function countAsAccepted(server: Server, socket: Socket): void {
+  const counting = server as unknown as { _connections?: unknown };
+  if (typeof counting._connections !== 'number') return;
+  counting._connections++;
+  Object.assign(socket, { server, _server: server });
 }

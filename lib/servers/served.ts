@@ -6,6 +6,15 @@ import { type DrainEnd, type DrainLimits, drain } from './drain.ts';
 import { HttpConnections } from './http-connections.ts';
 import { Http2Connections } from './http2-connections.ts';
 import type { Place } from './listener.ts';
+import type { Mover } from './mover.ts';
+
+/** What becomes of established connections at a handoff: they go to the successor where they can, or they end here. */
+export type ConnectionsLeave = 'move' | 'drain';
+
+/** The route of connections that a listener's server judges: no name of a listener or a route has a colon. */
+export function routeOf(listener: string): string {
+  return `listener:${listener}`;
+}
 
 /** What a served server is doing. */
 type Service =
@@ -20,10 +29,12 @@ export class Served {
   readonly server: Server;
   readonly place: Place;
   readonly connections: Connections;
+  readonly leaving: ConnectionsLeave;
   #service: Service = 'waiting';
 
-  constructor(server: Server, place: Place) {
+  constructor(server: Server, place: Place, leaving: ConnectionsLeave = 'move') {
     this.server = server;
+    this.leaving = leaving;
     this.place = place;
     this.connections = connectionsOf(server);
   }
@@ -61,9 +72,14 @@ export class Served {
     Server.prototype.close.call(this.server);
   }
 
-  drain(limits: DrainLimits, force: AbortSignal, cancel: AbortSignal): Promise<DrainEnd> {
+  /** @param mover gives connections to the successor; null where there is none, or none that can take them */
+  drain(limits: DrainLimits, force: AbortSignal, cancel: AbortSignal, mover: Mover | null = null): Promise<DrainEnd> {
     const restored = this.#shortenKeepAlive(limits.idle);
-    return drain(this.connections, limits, force, cancel).finally(restored);
+    const leave = () => {
+      if (mover !== null && this.leaving === 'move') this.connections.move(mover, routeOf(this.place.name));
+      else this.connections.announceClose();
+    };
+    return drain(this.connections, limits, force, cancel, leave).finally(restored);
   }
 
   /** A connection that turns idle during the drain has no longer than those that were idle when it began. */

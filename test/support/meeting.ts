@@ -1,5 +1,5 @@
-import { readHello } from '../../lib/handoff/hello.ts';
-import { makeOffer, type Offer, type OfferPhase } from '../../lib/handoff/predecessor.ts';
+import { type Hello, readHello } from '../../lib/handoff/hello.ts';
+import { type Candidate, makeOffer, type Offer, type OfferPhase } from '../../lib/handoff/predecessor.ts';
 import { Takeover } from '../../lib/handoff/successor.ts';
 import { ChannelPair } from './channel-pair.ts';
 import { never } from './never.ts';
@@ -7,6 +7,13 @@ import { never } from './never.ts';
 /** A predecessor and a successor, face to face in one process. */
 export class Meeting extends ChannelPair {
   readonly phases: OfferPhase[] = [];
+  /** Before its HELLO nothing is known of the successor. */
+  #hello: Hello = { intent: 'takeover', pid: process.pid, token: null, features: [] };
+
+  /** The successor as the predecessor knows it. */
+  get candidate(): Candidate {
+    return { channel: this.sending, hello: this.#hello };
+  }
 
   /** The predecessor's side, from HELLO to the newline. `atPhase` is called when one is reached. */
   async offer(
@@ -14,7 +21,7 @@ export class Meeting extends ChannelPair {
     signal: AbortSignal = never,
     atPhase: (phase: OfferPhase) => void = () => {},
   ): Promise<string> {
-    const hello = readHello(await this.sending.control.expect(['HELLO'], signal));
+    this.#hello = readHello(await this.sending.control.expect(['HELLO'], signal));
     const whole: Offer = {
       mode: 'replace',
       generation: 0,
@@ -24,7 +31,7 @@ export class Meeting extends ChannelPair {
       readyTimeout: 60_000,
       ...offer,
     };
-    return makeOffer({ channel: this.sending, hello }, whole, signal, (phase) => {
+    return makeOffer(this.candidate, whole, signal, (phase) => {
       this.phases.push(phase);
       atPhase(phase);
     });

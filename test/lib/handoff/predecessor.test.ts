@@ -56,10 +56,12 @@ describe('a whole handoff', () => {
     expect(meeting.phases).toEqual(phases);
 
     const unclaimed: string[][] = [];
-    const succession = new Succession(meeting.sending, (names) => unclaimed.push(names));
+    const succession = new Succession(meeting.candidate, (names) => unclaimed.push(names));
     succession.committed(1000, mode);
     expect(await decision).toBe('committed');
-    const end = new Promise<PredecessorEnd>((resolve) => takeover.settle({ onLateState: () => {}, onEnd: resolve }));
+    const end = new Promise<PredecessorEnd>((resolve) =>
+      takeover.settle({ onConnection: () => false, onLateState: () => {}, onEnd: resolve }),
+    );
     takeover.release();
     await succession.drained({ moved: 1 });
     expect(await end).toEqual({ how: 'drained', report: { moved: 1 } });
@@ -92,10 +94,12 @@ describe('a whole handoff', () => {
 
     const decision = takeover.announceReady(never);
     await offered;
-    const succession = new Succession(meeting.sending, () => {});
+    const succession = new Succession(meeting.candidate, () => {});
     succession.committed(1000, 'replace');
     await decision;
-    const late = new Promise<SavedState>((resolve) => takeover.settle({ onLateState: resolve, onEnd: () => {} }));
+    const late = new Promise<SavedState>((resolve) =>
+      takeover.settle({ onConnection: () => false, onLateState: resolve, onEnd: () => {} }),
+    );
     await succession.lateStates([{ name: 'last', late: true, value: large }], never);
     const { name, value } = await late;
     expect([name, (value as Buffer).equals(large)]).toEqual(['last', true]);
@@ -252,7 +256,7 @@ describe('a successor that goes without a word', () => {
     const takeover = await meeting.takeOver();
     const decision = takeover.announceReady(never);
     await offered;
-    const succession = new Succession(meeting.sending, () => {});
+    const succession = new Succession(meeting.candidate, () => {});
     succession.committed(1000, 'replace');
     await decision;
     takeover[Symbol.dispose]();
@@ -282,7 +286,7 @@ describe('a successor that answers with what does not belong there', () => {
 
   it('names that are no names, when it tells what it has no use for', async () => {
     const named: string[][] = [];
-    const succession = new Succession(meeting.sending, (names) => named.push(names));
+    const succession = new Succession(meeting.candidate, (names) => named.push(names));
     meeting.receiving.control.send('UNCLAIMED', { names: [1] });
     expect(await succession.departure).toBe('died');
     expect(named).toEqual([]);

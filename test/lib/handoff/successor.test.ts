@@ -260,7 +260,11 @@ describe('settle', () => {
     const takeover = await taken(change);
     const late: unknown[] = [];
     const end = new Promise<PredecessorEnd>((resolve) =>
-      takeover.settle({ onLateState: ({ name, value }) => late.push([name, value]), onEnd: resolve }),
+      takeover.settle({
+        onConnection: () => false,
+        onLateState: ({ name, value }) => late.push([name, value]),
+        onEnd: resolve,
+      }),
     );
     return { takeover, late, end, control: meeting.sending.control };
   }
@@ -277,7 +281,7 @@ describe('settle', () => {
     const takeover = await taken();
     const web = takeover.take('web');
     expect(takeover.take('web')).toBeNull();
-    takeover.settle({ onLateState: () => {}, onEnd: () => {} });
+    takeover.settle({ onConnection: () => false, onLateState: () => {}, onEnd: () => {} });
     takeover.release();
     expect((await meeting.sending.control.expect(['RELEASED'], never)).name).toBe('RELEASED');
     // What was taken is the taker's.

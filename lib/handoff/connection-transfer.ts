@@ -1,0 +1,128 @@
+import type { ReceivingChannel, SendingChannel } from '../channel/channel.ts';
+import { type Frame, isObject, type Json, type JsonObject, readArray } from '../channel/frame.ts';
+import { HandoffError } from '../fd/handoff-error.ts';
+import type { OwnedFd } from '../fd/owned-fd.ts';
+
+/** What a peer says in `features` when it can take established connections. */
+export const connectionsFeature = 'connections';
+
+/** An established connection that is to go to the successor. */
+export interface Departing {
+  /** Who judges it on the other side: a listener of that name, or what the application has registered. */
+  readonly route: string;
+  /** Borrowed; nobody may read from it from now on, and it must stay open until the transfer has settled. */
+  readonly fd: number;
+  /** What was read from it and not consumed. */
+  readonly head: Buffer;
+  /** What the application says of it. */
+  readonly data: Json;
+  /** Who is at the other end, for those who cannot ask the kernel. */
+  readonly remote: JsonObject | null;
+}
+
+/** An established connection that has come from the predecessor. */
+export interface Arriving {
+  readonly route: string;
+  /** Taken over by who adopts it. */
+  readonly descriptor: OwnedFd;
+  readonly head: Buffer;
+  readonly data: Json;
+}
+
+interface Entry extends JsonObject {
+  id: number;
+  route: string;
+  head: number;
+}
+
+/** Sends established connections, one batch at a time. */
+export class ConnectionSender {
+  readonly #channel: SendingChannel;
+  readonly #adopted = new Map<number, () => void>();
+  #nextId = 1;
+  #settleBatch: (() => void) | null = null;
+
+  constructor(channel: SendingChannel) {
+    this.#channel = channel;
+    // RECEIVED says no more than ADOPTED does, which follows it: the sender keeps its copies until then, so that a
+    // successor that dies between the two has lost nothing.
+    channel.control.on('RECEIVED', () => {});
+    channel.control.on('ADOPTED', (frame) => this.#acknowledge(frame));
+  }
+
+  /**
+   * Sends a batch of at most 64, and resolves with those that the successor has adopted once it has answered. What it has
+   * not adopted, or all of it where the successor dies before it answers, is still this process's, and nobody else's.
+   */
+  async send(batch: readonly Departing[]): Promise<Set<Departing>> {
+    const { control } = this.#channel;
+    const adopted = new Set<Departing>();
+    if (!control.open || batch.length === 0) return adopted;
+    const entries = batch.map((departing): Entry => {
+      const id = this.#nextId++;
+      this.#adopted.set(id, () => adopted.add(departing));
+      const { route, data, remote, head } = departing;
+      return { id, route, remote, data, head: head.length };
+    });
+    try {
+      this.#channel.putBatch(batch.map(({ fd }) => fd));
+      const answered = new Promise<void>((resolve) => {
+        this.#settleBatch = resolve;
+      });
+      control.send('CONNECTIONS', { entries }, Buffer.concat(batch.map(({ head }) => head)));
+      // No deadline: a successor that is stopped has the batch in its lane, and would serve it when it goes on. Only an
+      // answer or its death says whose these connections are.
+      await Promise.race([answered, control.closed]);
+    } finally {
+      for (const { id } of entries) this.#adopted.delete(id);
+      this.#settleBatch = null;
+    }
+    return adopted;
+  }
+
+  #acknowledge(frame: Frame): void {
+    for (const id of readArray(frame, 'ids', (value): value is number => typeof value === 'number')) {
+      this.#adopted.get(id)?.();
+    }
+    this.#settleBatch?.();
+  }
+}
+
+/** Takes the connections that a CONNECTIONS frame announces, gives each to `adopt`, and says which were adopted. */
+export function receiveConnections(
+  channel: ReceivingChannel,
+  frame: Frame,
+  adopt: (connection: Arriving) => boolean,
+): void {
+  const entries = readArray(frame, 'entries', isEntry);
+  const ids: number[] = [];
+  let descriptors: OwnedFd[];
+  try {
+    descriptors = channel.takeBatchOf(entries.length);
+  } catch (error) {
+    // At the limit of descriptors the kernel gives some and drops the rest; all that came was closed. The predecessor
+    // still has every one of them, and serves on.
+    if (!(error instanceof HandoffError) || error.code !== 'ERR_HANDOFF_TRUNCATED') throw error;
+    descriptors = [];
+  }
+  channel.control.send('RECEIVED', { count: descriptors.length });
+  let start = 0;
+  for (const [index, descriptor] of descriptors.entries()) {
+    const { id, route, head, data } = entries[index] as Entry;
+    const bytes = frame.bytes.subarray(start, start + head);
+    start += head;
+    if (adopt({ route, descriptor, head: bytes, data: data ?? null })) ids.push(id);
+    else descriptor.close();
+  }
+  channel.control.send('ADOPTED', { ids });
+}
+
+function isEntry(value: Json): value is Entry {
+  return (
+    isObject(value) &&
+    Number.isSafeInteger(value.id) &&
+    typeof value.route === 'string' &&
+    Number.isSafeInteger(value.head) &&
+    (value.head as number) >= 0
+  );
+}
