@@ -37,7 +37,8 @@ export function setUnixAddress(server: Server, path: string): void {
 
 /**
  * Which of `sockets` the HTTP server holds to be idle: a request was answered and not a byte of the next one has come.
- * Relies on `closeIdleConnections()` calling `destroy` on exactly those; for its duration each socket's own is replaced.
+ * Relies on `closeIdleConnections()` calling `destroy` on those; for its duration each socket's own is replaced. Node
+ * 26.10 holds connections that have never sent a byte to be idle too, and the lines before it do not: here they never are.
  */
 export function idleSockets(server: HttpServer, sockets: Iterable<Socket>): Set<Socket> {
   const idle = new Set<Socket>();
@@ -46,7 +47,7 @@ export function idleSockets(server: HttpServer, sockets: Iterable<Socket>): Set<
     for (const socket of sockets) {
       replaced.set(socket, Object.getOwnPropertyDescriptor(socket, 'destroy'));
       socket.destroy = function record(this: Socket) {
-        idle.add(this);
+        if (this.bytesRead > 0) idle.add(this);
         return this;
       };
     }
