@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, type TestContext, test } from 'vitest';
 import { LoadClient } from '../../bench/load-client.ts';
-import { type Answer, ask, askJson, type Where } from '../support/ask.ts';
+import { ask, askJson, type Where } from '../support/ask.ts';
+import { HeldRequest } from '../support/held-request.ts';
 import { Program, type Told } from '../support/program.ts';
 import { Scene } from '../support/scene.ts';
 
@@ -29,13 +30,17 @@ const needsCompiler = (context: TestContext) => needs(context, 'cc', '--version'
 
 interface ServerInPlace {
   readonly first: Program;
+  /** Of its listeners, in their order. */
+  readonly ports: readonly number[];
+  /** Of the first of them. */
   readonly port: number;
 }
 
 async function started(scene: Scene, env: NodeJS.ProcessEnv = {}): Promise<ServerInPlace> {
   const first = scene.server(env);
   const { addresses } = await first.ready(0);
-  return { first, port: (addresses as { port: number }[])[0]?.port as number };
+  const ports = (addresses as { port: number }[]).map(({ port }) => port);
+  return { first, ports, port: ports[0] as number };
 }
 
 function python(scene: Scene, env: NodeJS.ProcessEnv = {}): Program {
@@ -73,13 +78,6 @@ class StrictLoad {
     }
     return reports.reduce((sum, { total }) => sum + total.requests, 0);
   }
-}
-
-/** A request that keeps `program` busy, and so draining, for that long. */
-async function slowRequest(port: number, program: Program, wait: number): Promise<Promise<Answer>[]> {
-  const answer = ask({ port }, `/?wait=${wait}`);
-  await program.event('began');
-  return [answer];
 }
 
 function refused(where: Where): Promise<unknown> {
@@ -178,7 +176,7 @@ test.each(deaths)(
     const { first, port } = await started(scene);
     const load = new StrictLoad(port);
     await load.servedBy(first.pid);
-    const [slow] = await slowRequest(port, first, 3000);
+    using held = await HeldRequest.open(port);
     const failing = python(scene, { BEHAVIOUR: behaviour });
     await kill?.(failing);
     if (kill !== null) failing.signal('SIGKILL');
@@ -187,7 +185,7 @@ test.each(deaths)(
     const events = kill === null ? ['give-back', 'rollback'] : ['give-back'];
     await Promise.any(events.map((event) => first.event(event)));
     expect((await ask({ port })).servedBy).toBe(first.pid);
-    expect(await slow).toMatchObject({ status: 200, servedBy: first.pid });
+    expect(await held.release()).toMatchObject({ status: 200, servedBy: first.pid });
 
     // Its control path is open again.
     const next = python(scene);
@@ -217,13 +215,13 @@ test('Python gives nothing up when its successor in Node dies before the newline
   expect((await ask({ port })).servedBy).toBe(peer.pid);
   await load.end();
 
-  const [slow] = await slowRequest(port, peer, 3000);
+  using held = await HeldRequest.open(port);
   const dying = scene.server();
   await dying.ready(2);
   dying.signal('SIGKILL');
   await peer.event('give-back');
   expect((await ask({ port })).servedBy).toBe(peer.pid);
-  expect(await slow).toMatchObject({ status: 200, servedBy: peer.pid });
+  expect(await held.release()).toMatchObject({ status: 200, servedBy: peer.pid });
 
   const last = scene.server();
   expect(await last.ready(2)).toMatchObject({ predecessor: { pid: peer.pid, generation: 1 }, counter: 1 });
@@ -231,7 +229,7 @@ test('Python gives nothing up when its successor in Node dies before the newline
   expect((await ask({ port })).servedBy).toBe(last.pid);
 });
 
-test('Python says what it has no use for: its clients are refused at once, and socket files go', async (context) => {
+test('Python says what it has no use for, and Node does to Python: clients are refused at once, and files go', async (context) => {
   needsPython(context);
   await using scene = new Scene();
   const path = join(scene.folder, 'old.sock');
@@ -239,42 +237,122 @@ test('Python says what it has no use for: its clients are refused at once, and s
     { name: 'web', port: 0 },
     { name: 'admin', port: 0 },
     { name: 'old', path },
+    { name: 'older', path: `${path}er` },
   ]);
-  const { first, port } = await started(scene, { LISTENERS });
-  const admin = (first.told.at(-1)?.addresses as { port: number }[])[1] as { port: number };
-  const [slow] = await slowRequest(port, first, 2000);
-  const peer = python(scene, { CLAIM: 'web' });
+  const { first, port, ports } = await started(scene, { LISTENERS });
+  const admin = { port: ports[1] as number };
+  using held = await HeldRequest.open(port);
+  const peer = python(scene, { CLAIM: 'web:older' });
   await peer.ready(1);
   // While Node still drains.
-  await expect.poll(() => refused({ port: admin.port })).toBe('ECONNREFUSED');
+  await expect.poll(() => refused(admin)).toBe('ECONNREFUSED');
   await expect.poll(() => refused({ socketPath: path })).toBe('ENOENT');
   expect((await ask({ port })).servedBy).toBe(peer.pid);
-  expect(await slow).toMatchObject({ servedBy: first.pid });
-
-  // And Node says it to Python.
+  expect(await held.release()).toMatchObject({ servedBy: first.pid });
   await first.exited;
-  const [slowToo] = await slowRequest(port, peer, 2000);
+
+  using heldToo = await HeldRequest.open(port);
   const next = scene.server({ LISTENERS: '[{"name":"other","port":0}]' });
   await next.ready(2);
-  await expect.poll(async () => (next.told.length > 0 ? 'told' : '')).toBe('told');
-  expect(await slowToo).toMatchObject({ servedBy: peer.pid });
+  await expect.poll(() => refused({ port })).toBe('ECONNREFUSED');
+  await expect.poll(() => refused({ socketPath: `${path}er` })).toBe('ENOENT');
+  expect(await heldToo.release()).toMatchObject({ servedBy: peer.pid });
+  expect(await peer.exited).toEqual({ code: 0, signal: null });
 });
 
-test('a Node that died after Python gave back what was unclaimed: the rest is served again', async (context) => {
+test('a hundred listeners of every family, in several batches, through Python', async (context) => {
   needsPython(context);
   await using scene = new Scene();
-  const { first, port } = await started(scene, {
+  const path = join(scene.folder, 'web.sock');
+  const abstract = `@fd-handoff-${process.pid}-${Date.now()}`;
+  const LISTENERS = JSON.stringify([
+    { name: 'first', port: 0, host: '127.0.0.1' },
+    { name: 'path', path },
+    ...(process.platform === 'linux' ? [{ name: 'abstract', path: abstract }] : []),
+    ...Array.from({ length: 97 }, (_, index) => ({ name: `port ${index}`, port: 0, backlog: 7 })),
+  ]);
+  const { first, ports } = await started(scene, { LISTENERS });
+  const peer = python(scene);
+  await peer.ready(1);
+  await first.exited;
+  expect((await ask({ socketPath: path })).servedBy).toBe(peer.pid);
+  for (const port of ports.filter(Number.isInteger)) expect((await ask({ port })).servedBy).toBe(peer.pid);
+  const next = scene.server({ LISTENERS });
+  const { listening } = await next.ready(2);
+  expect((listening as { inherited: boolean }[]).filter(({ inherited }) => !inherited)).toEqual([]);
+  await peer.exited;
+  expect((await ask({ socketPath: path })).servedBy).toBe(next.pid);
+  for (const port of ports.filter(Number.isInteger)) expect((await ask({ port })).servedBy).toBe(next.pid);
+});
+
+/** Offers large state, or tells what became of it on its way. */
+const statefulProgram = `
+import { createHash } from 'node:crypto';
+import { handoff } from ${JSON.stringify(import.meta.resolve('fd-handoff'))};
+const app = await handoff({ control: process.env.CONTROL });
+const tell = (event, details) => console.log(JSON.stringify({ event, pid: process.pid, ...details }));
+const states = {
+  json: { text: 'häßlich \u{1f980} '.repeat(100_000), nested: [null, true, 1.5e-7, { '': '' }] },
+  bytes: Uint8Array.from({ length: 2_500_000 }, (_, index) => (index * index) >> 3),
+  'a name with ünusual: characters': new Uint8Array(),
+};
+for (const late of [false, true]) {
+  for (const [key, value] of Object.entries(states)) {
+    const name = (late ? 'late ' : '') + key;
+    const restore = (restored) => {
+      const hash = createHash('sha256').update(key === 'json' ? JSON.stringify(restored) : restored).digest('hex');
+      tell('restored', { name, hash });
+    };
+    await app.state(name, { late, save: () => value, restore });
+    if (app.generation === 0) {
+      tell('saved', {
+        name,
+        hash: createHash('sha256').update(key === 'json' ? JSON.stringify(value) : value).digest('hex'),
+      });
+    }
+  }
+}
+await app.ready();
+tell('ready', { generation: app.generation });
+`;
+
+test('state of megabytes, in pieces, early and late, comes out of Python as it went in', async (context) => {
+  needsPython(context);
+  await using scene = new Scene();
+  const start = () =>
+    scene.add(
+      new Program(process.execPath, ['--input-type=module', '-e', statefulProgram], { CONTROL: scene.control }),
+    );
+  const first = start();
+  await first.ready(0);
+  const peer = python(scene);
+  await peer.ready(1);
+  const last = start();
+  await last.ready(2);
+  const hashes = (told: readonly Told[], which: string) =>
+    Object.fromEntries(told.filter(({ event }) => event === which).map(({ name, hash }) => [name, hash]));
+  const saved = hashes(first.told, 'saved');
+  expect(Object.keys(saved)).toHaveLength(6);
+  for (const name of Object.keys(saved)) await last.event('restored', (told) => told.name === name);
+  expect(hashes(last.told, 'restored')).toEqual(saved);
+  expect(await peer.exited).toEqual({ code: 0, signal: null });
+});
+
+test('a successor in Python that dies after it left a listener unclaimed: Node serves the rest again', async (context) => {
+  needsPython(context);
+  await using scene = new Scene();
+  const { first, port, ports } = await started(scene, {
     LISTENERS: '[{"name":"web","port":0},{"name":"admin","port":0}]',
   });
-  const admin = (first.told.at(-1)?.addresses as { port: number }[])[1] as { port: number };
-  const [slow] = await slowRequest(port, first, 3000);
+  const admin = { port: ports[1] as number };
+  using held = await HeldRequest.open(port);
   const peer = python(scene, { CLAIM: 'web' });
   await peer.ready(1);
-  await expect.poll(() => refused({ port: admin.port })).toBe('ECONNREFUSED');
+  await expect.poll(() => refused(admin)).toBe('ECONNREFUSED');
   peer.signal('SIGKILL');
   await first.event('give-back');
   expect((await ask({ port })).servedBy).toBe(first.pid);
-  expect(await slow).toMatchObject({ servedBy: first.pid });
+  expect(await held.release()).toMatchObject({ servedBy: first.pid });
 });
 
 test('Python that is told to stop leaves in good order: before the newline, and as the owner', async (context) => {
@@ -289,13 +367,13 @@ test('Python that is told to stop leaves in good order: before the newline, and 
   expect((await ask({ port })).servedBy).toBe(first.pid);
 
   // Node still drains, and hears that nothing is given back.
-  const [slow] = await slowRequest(port, first, 2000);
+  using held = await HeldRequest.open(port);
   const owner = python(scene);
   await owner.ready(1);
   owner.signal('SIGTERM');
   expect(await owner.exited).toEqual({ code: 0, signal: null });
   expect(existsSync(scene.control)).toBe(false);
-  expect(await slow).toMatchObject({ servedBy: first.pid });
+  expect(await held.release()).toMatchObject({ servedBy: first.pid });
   expect(await first.exited).toEqual({ code: 0, signal: null });
   expect(first.told.some(({ event }) => event === 'give-back')).toBe(false);
 });
@@ -419,18 +497,17 @@ test('a C program that leaves before the newline, dies after it, or leaves in go
   expect(error).toMatchObject({ code: 'ERR_HANDOFF_SUCCESSOR_EXITED', exitCode: 3 });
   expect((await ask({ port })).servedBy).toBe(first.pid);
 
-  const [slow] = await slowRequest(port, first, 2000);
+  using held = await HeldRequest.open(port);
   const dying = await askJson<{ pid: number }>({ port }, '/admin/upgrade', { command, env: env('after') });
   expect(await first.event('give-back')).toMatchObject({ pid: dying.pid });
   expect((await ask({ port })).servedBy).toBe(first.pid);
-  expect(await slow).toMatchObject({ status: 200, servedBy: first.pid });
+  expect(await held.release()).toMatchObject({ status: 200, servedBy: first.pid });
   await load.end();
 
-  const busy = ask({ port }, '/?wait=2000');
-  await first.event('began', ({ url }) => url === '/?wait=2000');
+  using busy = await HeldRequest.open(port);
   const { pid } = await askJson<{ pid: number }>({ port }, '/admin/upgrade', { command });
   process.kill(pid, 'SIGTERM');
-  expect(await busy).toMatchObject({ status: 200, servedBy: first.pid });
+  expect(await busy.release()).toMatchObject({ status: 200, servedBy: first.pid });
   expect(await first.exited).toEqual({ code: 0, signal: null });
   expect(first.told.filter(({ event }) => event === 'give-back')).toHaveLength(1);
 });

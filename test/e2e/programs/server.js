@@ -35,6 +35,14 @@ const admin = {
     app.reexec(body).catch((error) => tell('reexec-failed', asJson(error)));
     return {};
   },
+  '/admin/connection': async (_body, { socket }) => {
+    const { remoteAddress, remotePort } = socket;
+    const connections = await new Promise((resolve) => {
+      socket.server.getConnections((_error, count) => resolve(count));
+    });
+    tell('connection', { remoteAddress, remotePort, connections });
+    return {};
+  },
   '/admin/hammer': async () => {
     app.hammer();
     return {};
@@ -42,7 +50,8 @@ const admin = {
 };
 
 function createServer() {
-  return http.createServer(async (request, response) => {
+  const keepAliveTimeout = Number(process.env.KEEP_ALIVE_TIMEOUT ?? 5000);
+  const server = http.createServer({ keepAliveTimeout }, async (request, response) => {
     response.setHeader('x-served-by', process.pid);
     const action = admin[request.url];
     if (action === undefined) {
@@ -57,12 +66,13 @@ function createServer() {
     let body = '';
     for await (const chunk of request) body += chunk;
     try {
-      response.end(JSON.stringify(await action(JSON.parse(body || '{}'))));
+      response.end(JSON.stringify(await action(JSON.parse(body || '{}'), request)));
     } catch (error) {
       response.statusCode = 500;
       response.end(JSON.stringify(asJson(error)));
     }
   });
+  return server;
 }
 
 if (BEHAVIOUR === 'exit-at-once') process.exit(7);
