@@ -24,7 +24,6 @@ import socket
 import stat
 import struct
 import sys
-import urllib.parse
 
 PROTOCOL = 1
 FEATURES = ["released", "unclaimed"]
@@ -522,17 +521,15 @@ class HttpService:
             await self._fill(loop, connection, buffer, REQUEST_TIMEOUT if buffer else self.idle_limit)
         request_line, *lines = bytes(buffer[:end]).decode("latin-1").split("\r\n")
         del buffer[: end + 4]
-        _, target, version = request_line.split(" ")
+        version = request_line.split(" ")[-1]
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         body_length = int(headers.get("content-length", "0"))
+        if headers.get("expect", "").lower() == "100-continue" and len(buffer) < body_length:
+            await loop.sock_sendall(connection, b"HTTP/1.1 100 Continue\r\n\r\n")
         while len(buffer) < body_length:
             await self._fill(loop, connection, buffer, REQUEST_TIMEOUT)
         del buffer[:body_length]
 
-        query = urllib.parse.parse_qs(urllib.parse.urlsplit(target).query)
-        if "wait" in query:
-            tell("began", url=target)
-            await asyncio.sleep(int(query["wait"][0]) / 1000)
         # Decided as late as can be. What is there already of a next request is answered before the close is announced.
         wishes = [wish.strip() for wish in headers.get("connection", "").lower().split(",")]
         keep = version == "HTTP/1.1" and "close" not in wishes and not (self.closing and not buffer)
@@ -674,7 +671,7 @@ class Peer:
                     state = self.states[frame.payload["name"]]
                     state.add(frame)
                     if state.arrived.done():
-                        tell("late-state", name=frame.payload["name"], bytes=list(state.arrived.result()))
+                        tell("late-state", name=frame.payload["name"], bytes=list(state.arrived.result()[:16]))
                 elif frame.kind == RELEASED:
                     released = True
         except HandoffError as error:
@@ -691,8 +688,9 @@ class Peer:
     async def renounce(self, error):
         """The predecessor stays the owner: what was accepted is finished, everything else let go of."""
         self.http.stop_accepting()
-        self.takeover.close_descriptors()
+        # The reason first: the end of the ready pipe would tell that we failed, and not why.
         await self.takeover.control.send(ABORT, error.payload())
+        self.takeover.close_descriptors()
         await self.takeover.control.end()
         self.http.closing = True
         self.http.idle_limit = SHUTDOWN_IDLE
