@@ -110,6 +110,8 @@ test('Node, Python, Node, Python, Node: nothing fails, and state goes through un
   expect(await second.ready(1)).toMatchObject({ predecessor: { pid: first.pid, generation: 0 } });
   expect(await first.exited).toEqual({ code: 0, signal: null });
   expect((await second.event('late-state')).bytes).toEqual([1, 2, 3]);
+  // Connections that were idle came along, unclosed.
+  await second.event('adopted', ({ count }) => (count as number) > 0);
   await load.servedBy(second.pid);
 
   const third = scene.server();

@@ -26,11 +26,12 @@ import struct
 import sys
 
 PROTOCOL = 1
-FEATURES = ["released", "unclaimed"]
+FEATURES = ["released", "unclaimed", "connections"]
 
 HELLO, WELCOME, REFUSED, OFFER, DESCRIPTORS, RECEIVED, STATE, COMMITTED, ABORT = range(1, 10)
-DRAINED, RELEASED, UNCLAIMED = 12, 15, 16
-FRAMES_WITH_BYTES = (STATE, 10)
+CONNECTIONS, ADOPTED, DRAINED = 10, 11, 12
+RELEASED, UNCLAIMED = 15, 16
+FRAMES_WITH_BYTES = (STATE, CONNECTIONS)
 KNOWN_FRAMES = frozenset(range(1, 17))
 
 FRAME_LIMIT = 16 * 1024 * 1024
@@ -306,8 +307,9 @@ class State:
 class Takeover:
     """Everything that came from the predecessor, and the connection to it."""
 
-    def __init__(self, control):
+    def __init__(self, control, lane):
         self.control = control
+        self.lane = lane
         self.mode = "replace"
         self.predecessor = {}
         self.entries = {}
@@ -320,6 +322,14 @@ class Takeover:
             os.close(fd)
         self.fds.clear()
 
+    def close(self):
+        self.lane.close()
+        self.control.close()
+
+    async def end(self):
+        self.lane.close()
+        await self.control.end()
+
 
 async def take_over(connection, lane):
     """The whole offer; None where the predecessor died before it was complete."""
@@ -330,22 +340,20 @@ async def take_over(connection, lane):
         lane.send(token.encode() + b"\n")
     except OSError:
         pass
-    takeover = Takeover(Control(connection))
+    takeover = Takeover(Control(connection), lane)
     try:
         hello = {"protocol": [PROTOCOL], "intent": "takeover", "pid": os.getpid(), "token": token, "features": FEATURES}
         await takeover.control.send(HELLO, hello)
         if await receive_offer(takeover, lane):
             return takeover
         takeover.close_descriptors()
-        takeover.control.close()
+        takeover.close()
         return None
     except HandoffError as error:
         takeover.close_descriptors()
         await takeover.control.send(ABORT, error.payload())
-        await takeover.control.end()
+        await takeover.end()
         raise
-    finally:
-        lane.close()
 
 
 async def receive_offer(takeover, lane):
@@ -488,14 +496,17 @@ class HttpService:
             except OSError as error:
                 tell("error", message=f"accept failed: {error}")
                 return
-            connection.setblocking(False)
-            task = asyncio.create_task(self._serve(connection))
-            self.connections.add(task)
-            task.add_done_callback(self.connections.discard)
+            self.serve(connection, b"")
 
-    async def _serve(self, connection):
+    def serve(self, connection, head):
+        """Serves a connection, of which `head` has been read already."""
+        connection.setblocking(False)
+        task = asyncio.create_task(self._serve(connection, bytearray(head)))
+        self.connections.add(task)
+        task.add_done_callback(self.connections.discard)
+
+    async def _serve(self, connection, buffer):
         loop = asyncio.get_running_loop()
-        buffer = bytearray()
         try:
             while await self._answer(loop, connection, buffer):
                 pass
@@ -672,11 +683,13 @@ class Peer:
                     state.add(frame)
                     if state.arrived.done():
                         tell("late-state", name=frame.payload["name"], bytes=list(state.arrived.result()[:16]))
+                elif frame.kind == CONNECTIONS:
+                    await self.adopt(frame)
                 elif frame.kind == RELEASED:
                     released = True
         except HandoffError as error:
             tell("error", message=str(error))
-        self.takeover.control.close()
+        self.takeover.close()
         self.upstream_gone.set()
         if self.takeover.mode != "keep" or "@control" not in self.fds:
             return
@@ -685,13 +698,38 @@ class Peer:
         elif self.phase == "serving":
             self.open_control()
 
+    async def adopt(self, frame):
+        """Serves established connections that the predecessor has no more to do with."""
+        entries = frame.payload["entries"]
+        try:
+            fds = take_batch(self.takeover.lane, len(entries))
+        except HandoffError as error:
+            if error.code != "ERR_HANDOFF_TRUNCATED":
+                raise
+            # The predecessor has all of them still, and serves them.
+            fds = []
+        control = self.takeover.control
+        await control.send(RECEIVED, {"count": len(fds)})
+        ids, start = [], 0
+        for entry, fd in zip(entries, fds):
+            head = frame.data[start : start + entry["head"]]
+            start += entry["head"]
+            kind, _, name = entry["route"].partition(":")
+            if kind == "listener" and name in self.listeners and self.phase in ("serving", "offering"):
+                self.http.serve(socket.socket(fileno=fd), head)
+                ids.append(entry["id"])
+            else:
+                os.close(fd)
+        await control.send(ADOPTED, {"ids": ids})
+        tell("adopted", count=len(ids))
+
     async def renounce(self, error):
         """The predecessor stays the owner: what was accepted is finished, everything else let go of."""
         self.http.stop_accepting()
         # The reason first: the end of the ready pipe would tell that we failed, and not why.
         await self.takeover.control.send(ABORT, error.payload())
         self.takeover.close_descriptors()
-        await self.takeover.control.end()
+        await self.takeover.end()
         self.http.closing = True
         self.http.idle_limit = SHUTDOWN_IDLE
         await self.http.drain(DRAIN_TIMEOUT / 1000)
@@ -1084,6 +1122,9 @@ async def main():
             addresses=[{fact: entry[fact] for fact in ("address", "port", "path") if fact in entry} for entry in served],
         )
     code = await peer.left
+    # A predecessor that is still there has to read RELEASED: with a close at once its next write would fail, and with it
+    # everything that it has not read.
+    await takeover.end()
     tell("gone")
     return code
 
