@@ -456,7 +456,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.socket = socket.socket(fileno=3)
 names = ("LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "FD_HANDOFF_READY_FD")
 told = {name: os.environ[name] for name in names if name in os.environ}
-print(json.dumps({"event": "program", "pid": os.getpid(), **told}), flush=True)
+os.write(1, json.dumps({"event": "program", "pid": os.getpid(), **told}).encode() + b"\\n")
 Server().serve_forever()
 `;
 

@@ -57,7 +57,9 @@ VERIFIED = ("kind", "family", "type", "address", "port", "path")
 
 
 def tell(event, **details):
-    print(json.dumps({"event": event, "pid": os.getpid(), **details}), flush=True)
+    # In one piece: the process that started this one writes to the same output.
+    sys.stdout.write(json.dumps({"event": event, "pid": os.getpid(), **details}) + "\n")
+    sys.stdout.flush()
 
 
 class HandoffError(Exception):
