@@ -3,15 +3,8 @@ import type { Server as HttpServer, ServerResponse } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { TLSSocket, Server as TlsServer } from 'node:tls';
 import { Connections } from './connections.ts';
-import {
-  bareSocketOf,
-  countAsAccepted,
-  idleSockets,
-  isReadByHttp,
-  resumeReading,
-  setKeepAlive,
-  stopReading,
-} from './internals.ts';
+import { HttpDepartures } from './http-departures.ts';
+import { bareSocketOf, countAsAccepted, idleSockets, isReadByHttp, setKeepAlive } from './internals.ts';
 import type { Mover } from './mover.ts';
 import { WaitingConnections } from './waiting-connections.ts';
 
@@ -33,7 +26,7 @@ type Leaving =
   /** The answer says that it is the last. */
   | { readonly how: 'announced' }
   /** They go to the successor. */
-  | { readonly how: 'moved'; readonly mover: Mover; readonly route: string };
+  | { readonly how: 'moved'; readonly departures: HttpDepartures };
 
 /** Whether an unencrypted socket of this server is one whose handshake is not done. */
 type Handshakes = 'none' | 'told' | 'unknown';
@@ -46,12 +39,7 @@ export class HttpConnections extends Connections {
   /** Responses that say `Connection: close` because of us; another may say it because its client did. */
   readonly #closedByUs = new WeakSet<ServerResponse>();
   #leaving: Leaving = { how: 'not-at-all' };
-  /** Given to the mover, which has not said yet whether the successor has them. */
-  readonly #inTransit = new Set<Socket>();
-  /** The successor did not take them: they stay and drain. */
-  readonly #kept = new WeakSet<Socket>();
   readonly #waiting: WaitingConnections;
-  #sweep: NodeJS.Immediate | null = null;
   #handshakes: Handshakes;
   /** Kept in a field, because a subscription is removed by its function. */
   readonly #onRequest: (message: unknown) => void;
@@ -84,15 +72,23 @@ export class HttpConnections extends Connections {
       this.announceClose();
       return;
     }
-    this.#leaving = { how: 'moved', mover, route };
-    for (const socket of this.sockets) this.#leaveAfterAnswer(this.#lastResponse.get(socket));
-    this.#moveIdle();
+    const departures = new HttpDepartures(
+      mover,
+      route,
+      () => this.#betweenRequests(),
+      () => {
+        this.moved++;
+      },
+    );
+    this.#leaving = { how: 'moved', departures };
+    for (const socket of this.sockets) lookAfter(this.#lastResponse.get(socket), departures);
+    mover.add(departures);
   }
 
   override keepOpen(): void {
+    if (this.#leaving.how === 'moved') this.#leaving.departures.stop();
     this.#leaving = { how: 'not-at-all' };
     for (const socket of this.sockets) {
-      this.#kept.delete(socket);
       const response = this.#lastResponse.get(socket);
       if (response !== undefined) this.#keep(response);
     }
@@ -107,7 +103,7 @@ export class HttpConnections extends Connections {
     this.track(socket);
     this.#waiting.add(socket);
     // One that comes while this process hands over itself goes on at once.
-    this.#sweepSoon();
+    if (this.#leaving.how === 'moved') this.#leaving.departures.look();
   }
 
   override closeIdle(): void {
@@ -127,18 +123,18 @@ export class HttpConnections extends Connections {
 
   override forget(): void {
     unsubscribe(requestStart, this.#onRequest);
-    if (this.#sweep !== null) clearImmediate(this.#sweep);
+    if (this.#leaving.how === 'moved') this.#leaving.departures.stop();
   }
 
   #begin({ server, socket, response }: RequestStart): void {
     if (server !== this.#server) return;
-    if (this.#leaving.how === 'announced' || this.#kept.has(socket)) {
+    if (this.#leaving.how === 'moved' && !this.#leaving.departures.keeps(socket)) {
+      lookAfter(response, this.#leaving.departures);
+    } else if (this.#leaving.how !== 'not-at-all') {
       // With pipelining the close belongs to the last answer alone: announced by an earlier one it would drop this.
       const earlier = this.#lastResponse.get(socket);
       if (earlier !== undefined) this.#keep(earlier);
       this.#close(response);
-    } else if (this.#leaving.how === 'moved') {
-      this.#leaveAfterAnswer(response);
     }
     this.#lastResponse.set(socket, response);
   }
@@ -151,47 +147,6 @@ export class HttpConnections extends Connections {
   #announceOn(socket: Socket): void {
     const response = this.#lastResponse.get(socket);
     if (response !== undefined) this.#close(response);
-  }
-
-  #leaveAfterAnswer(response: ServerResponse | undefined): void {
-    if (response !== undefined && !response.writableFinished) response.once('close', () => this.#sweepSoon());
-  }
-
-  /** Once a turn, however many answers were completed in it: looking for idle connections goes through all of them. */
-  #sweepSoon(): void {
-    if (this.#leaving.how !== 'moved') return;
-    this.#sweep ??= setImmediate(() => {
-      this.#sweep = null;
-      this.#moveIdle();
-    });
-  }
-
-  #moveIdle(): void {
-    if (this.#leaving.how !== 'moved') return;
-    const { mover, route } = this.#leaving;
-    for (const socket of this.#betweenRequests()) {
-      // What is still to be written is this process's to write.
-      if (this.#inTransit.has(socket) || this.#kept.has(socket) || socket.writableLength > 0) continue;
-      if (stopReading(socket)) void this.#part(socket, mover, route);
-      else this.#kept.add(socket);
-    }
-  }
-
-  async #part(socket: Socket, mover: Mover, route: string): Promise<void> {
-    this.#inTransit.add(socket);
-    const timeout = socket.timeout ?? 0;
-    socket.setTimeout(0);
-    const adopted = await mover.give({ route, socket, head: Buffer.alloc(0), data: null });
-    this.#inTransit.delete(socket);
-    if (adopted) {
-      this.moved++;
-      // close(2) alone: the successor has a copy, and the client notices nothing.
-      socket.destroy();
-      return;
-    }
-    if (this.#leaving.how === 'moved') this.#kept.add(socket);
-    socket.setTimeout(timeout);
-    resumeReading(socket);
   }
 
   /** Connections on which nothing is under way in either direction. */
@@ -231,6 +186,11 @@ export class HttpConnections extends Connections {
     const response = this.#lastResponse.get(socket);
     return response !== undefined && !response.writableFinished && !response.destroyed;
   }
+}
+
+/** Once this answer is complete its connection can leave. */
+function lookAfter(response: ServerResponse | undefined, departures: HttpDepartures): void {
+  if (response !== undefined && !response.writableFinished) response.once('close', () => departures.look());
 }
 
 /** Whether the client has never sent anything: of an encrypted connection, anything inside of it. */

@@ -14,40 +14,51 @@ export interface Parting {
   readonly socket: Socket;
   readonly head: Buffer;
   readonly data: Json;
-}
-
-interface Queued {
-  readonly parting: Parting;
+  /**
+   * Is told whether the successor has it: then this process's copy is to be destroyed, and nothing else done to it.
+   * Otherwise it stays as it was.
+   */
   readonly settle: (adopted: boolean) => void;
 }
 
+/** Where connections come from. */
+export interface PartingSource {
+  /** At most `limit` connections that can leave now, and from which nobody reads any more. */
+  take(limit: number): Parting[];
+}
+
 /**
- * Gives connections to the successor, in batches with one under way. Between two batches the event loop runs: requests
- * that are still being answered here must not wait for ten thousand idle connections to leave.
+ * Gives connections to the successor, in batches with one under way. Each is taken only when its batch is due: until
+ * then it is served here, so that no client waits for ten thousand others to leave. Between two batches the event loop
+ * runs, for the requests that are still being answered.
  */
 export class Mover {
   readonly #send: SendBatch;
-  readonly #queue: Queued[] = [];
-  #moved = 0;
+  readonly #sources: PartingSource[] = [];
+  /** What the application has given. */
+  readonly #given: Parting[] = [];
   #running = false;
 
   constructor(send: SendBatch) {
     this.#send = send;
   }
 
-  /** How many connections the successor has adopted. */
-  get moved(): number {
-    return this.#moved;
+  /** Takes from `source` from now on. */
+  add(source: PartingSource): void {
+    this.#sources.push(source);
+    this.wake();
   }
 
-  /**
-   * Queues a connection. Resolves with whether the successor has it: then this process's copy is to be destroyed, and
-   * nothing else done to it. Otherwise it stays as it was.
-   */
-  give(parting: Parting): Promise<boolean> {
+  /** Something can leave that could not before. */
+  wake(): void {
+    if (!this.#running) void this.#run();
+  }
+
+  /** Gives one connection. Resolves with whether the successor has it, as `Parting.settle` is told. */
+  give(parting: Omit<Parting, 'settle'>): Promise<boolean> {
     return new Promise((settle) => {
-      this.#queue.push({ parting, settle });
-      if (!this.#running) void this.#run();
+      this.#given.push({ ...parting, settle });
+      this.wake();
     });
   }
 
@@ -55,23 +66,27 @@ export class Mover {
     this.#running = true;
     // Whoever gives several gives them in one turn: they make up the first batch together.
     await eventLoopTurn();
-    while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, batchLimit).filter(isThere);
-      const departing = new Map(batch.map((queued) => [departingOf(queued.parting), queued]));
+    for (let batch = this.#next(); batch.length > 0; batch = this.#next()) {
+      const departing = new Map(batch.map((parting) => [departingOf(parting), parting]));
       const adopted = await this.#send([...departing.keys()]).catch(() => new Set<Departing>());
-      for (const [one, { settle }] of departing) {
-        if (adopted.has(one)) this.#moved++;
-        settle(adopted.has(one));
-      }
+      for (const [one, { settle }] of departing) settle(adopted.has(one));
       await eventLoopTurn();
     }
     this.#running = false;
   }
+
+  #next(): Parting[] {
+    const batch = this.#given.splice(0, batchLimit).filter(isThere);
+    for (const source of this.#sources) {
+      if (batch.length < batchLimit) batch.push(...source.take(batchLimit - batch.length));
+    }
+    return batch;
+  }
 }
 
 /** A client can hang up while its connection waits for its turn. */
-function isThere({ parting, settle }: Queued): boolean {
-  if (!parting.socket.destroyed) return true;
+function isThere({ socket, settle }: Parting): boolean {
+  if (!socket.destroyed) return true;
   settle(false);
   return false;
 }
