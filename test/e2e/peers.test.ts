@@ -170,10 +170,10 @@ const deaths: { title: string; behaviour: string; kill: ((failing: Program) => P
   { title: 'after it has read COMMITTED', behaviour: 'hang-at-commit', kill: (failing) => failing.event('committed') },
 ];
 
-test.each(deaths)(
+test.for(deaths)(
   'Python that is killed $title, while Node drains: Node serves again, and nothing fails',
-  async ({ behaviour, kill, ...context }) => {
-    needsPython(context as unknown as TestContext);
+  async ({ behaviour, kill }, context) => {
+    needsPython(context);
     await using scene = new Scene();
     const { first, port } = await started(scene);
     const load = new StrictLoad(port);
