@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HandoffError } from '../../../lib/fd/handoff-error.ts';
 import { readHello } from '../../../lib/handoff/hello.ts';
 import { makeOffer } from '../../../lib/handoff/predecessor.ts';
@@ -22,6 +22,7 @@ beforeEach(() => {
   spawned = [];
 });
 afterEach(async () => {
+  vi.useRealTimers();
   for (const successor of spawned) {
     await successor.terminate({ hangs: true });
     successor.channel[Symbol.dispose]();
@@ -129,6 +130,7 @@ describe('a successor that fails', () => {
 describe('ending a successor', () => {
   it('that is stopped: it does not act on SIGTERM, and is killed', async () => {
     const successor = await shell('kill -STOP $$');
+    await eventually(() => readFileSync(`/proc/${successor.pid}/stat`, 'latin1').includes(') T '));
     expect(await successor.terminate({ hangs: true })).toEqual({ code: null, signal: 'SIGKILL' });
   });
 
@@ -145,8 +147,12 @@ describe('ending a successor', () => {
   });
 
   it('that is just leaving lets it say why', async () => {
-    const successor = await shell('read _ < /dev/null; echo "the reason" >&2; exit 6');
-    const exit = await successor.terminate({ hangs: false });
+    // The clock stands still just before SIGTERM would come, however long the shell takes.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const successor = await shell('echo "the reason" >&2; exit 6');
+    const ended = successor.terminate({ hangs: false });
+    vi.advanceTimersByTime(499);
+    const exit = await ended;
     expect(successor.failure(exit, null)).toMatchObject({ exitCode: 6, stderr: 'the reason' });
   });
 });
