@@ -164,15 +164,17 @@ test('Python that is killed before the newline: Node serves on, and nothing fail
   await load.end();
 });
 
-const deaths: { title: string; behaviour: string; kill: ((failing: Program) => Promise<Told>) | null }[] = [
-  { title: 'by itself, right after the newline', behaviour: 'kill-at-newline', kill: null },
-  { title: 'after the newline', behaviour: 'hang-at-newline', kill: (failing) => failing.event('newline') },
-  { title: 'after it has read COMMITTED', behaviour: 'hang-at-commit', kill: (failing) => failing.event('committed') },
+/** What each fails by, what is awaited of it and of Node before it is killed, and what Node may tell then. */
+const deaths = [
+  // With the newline and the end at once either may be seen first; both leave Node the owner.
+  { title: 'by itself, right after the newline', behaviour: 'kill-at-newline', ends: ['give-back', 'rollback'] },
+  { title: 'after commit', behaviour: 'hang-at-newline', at: 'newline', ends: ['give-back'] },
+  { title: 'after it has read COMMITTED', behaviour: 'hang-at-commit', at: 'committed', ends: ['give-back'] },
 ];
 
 test.for(deaths)(
   'Python that is killed $title, while Node drains: Node serves again, and nothing fails',
-  async ({ behaviour, kill }, context) => {
+  async ({ behaviour, at, ends }, context) => {
     needsPython(context);
     await using scene = new Scene();
     const { first, port } = await started(scene);
@@ -180,12 +182,12 @@ test.for(deaths)(
     await load.servedBy(first.pid);
     using held = await HeldRequest.open(port);
     const failing = python(scene, { BEHAVIOUR: behaviour });
-    await kill?.(failing);
-    if (kill !== null) failing.signal('SIGKILL');
+    if (at !== undefined) {
+      await Promise.all([failing.event(at), first.event('commit')]);
+      failing.signal('SIGKILL');
+    }
     expect(await failing.exited).toEqual({ code: null, signal: 'SIGKILL' });
-    // With the newline and the end at once either may be seen first; both leave Node the owner.
-    const events = kill === null ? ['give-back', 'rollback'] : ['give-back'];
-    await Promise.any(events.map((event) => first.event(event)));
+    await Promise.any(ends.map((event) => first.event(event)));
     expect((await ask({ port })).servedBy).toBe(first.pid);
     expect(await held.release()).toMatchObject({ status: 200, servedBy: first.pid });
 
