@@ -122,7 +122,9 @@ type Phase =
   | { readonly is: 'left' };
 
 /** The predecessor, as long as it is connected. */
-type Upstream = { readonly is: 'none' } | { readonly is: 'connected'; readonly takeover: Takeover };
+type Upstream =
+  | { readonly is: 'none' }
+  | { readonly is: 'connected'; readonly takeover: Takeover; readonly gone: Promise<void> };
 
 /** What of the control path this process has. */
 type ControlPath =
@@ -442,13 +444,20 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       'The predecessor answered the ready pipe with neither COMMITTED nor ABORT',
     );
     const decision = await takeover.announceReady(deadline.signal);
-    if (decision === 'committed') this.#upstream = { is: 'connected', takeover };
+    let leave = () => {};
+    const gone = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    if (decision === 'committed') this.#upstream = { is: 'connected', takeover, gone };
     const inherited = takeover.take(controlName);
     if (inherited !== null) this.#control = { is: 'held', listener: inherited.descriptor };
     takeover.settle({
-      onConnection: (connection) => this.#estate.adopt(connection),
+      onConnection: (connection) => this.#mayAdopt() && this.#estate.adopt(connection),
       onLateState: (state: SavedState) => this.#inBackground(this.#estate.restoreLate(state)),
-      onEnd: (end) => this.#inBackground(this.#afterPredecessor(takeover, end)),
+      onEnd: (end) => {
+        leave();
+        this.#inBackground(this.#afterPredecessor(takeover, end));
+      },
     });
   }
 
@@ -726,7 +735,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   ): Promise<void> {
     const begun = performance.now();
     const cancel = heir?.died ?? new AbortController().signal;
-    const end = await this.#estate.drain(limits, this.#force.signal, cancel, heir?.mover ?? null);
+    // A predecessor that still drains moves its connections here, and they go on from here: not before it is gone can
+    // this process be.
+    const upstream =
+      this.#upstream.is === 'connected' && this.#upstream.takeover.mode === 'replace' ? this.#upstream : null;
+    const noMoreComing = heir === null ? Promise.resolve() : upstream?.gone;
+    const end = await this.#estate.drain(limits, this.#force.signal, cancel, heir?.mover ?? null, noMoreComing);
     if (end.how === 'cancelled' && heir !== null) return this.#giveBack(heir.pid);
     const counts = end.how === 'drained' ? end.counts : { moved: 0, drained: 0, forced: 0 };
     const report: DrainReport = { ...counts, duration: Math.round(performance.now() - begun), reason };
@@ -783,6 +797,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       this.#phase.is === 'offering' ? 'ERR_HANDOFF_BUSY' : 'ERR_HANDOFF_NOT_READY',
       `${what}() cannot be called while this process is ${this.#phase.is}: call it before ready().`,
     );
+  }
+
+  /** Whether a connection that the predecessor moves would be served here, or by a successor that takes it on. */
+  #mayAdopt(): boolean {
+    const { is } = this.#phase;
+    return is === 'taking-over' || is === 'serving' || is === 'offering' || is === 'draining';
   }
 
   #mayOffer(): void {

@@ -34,6 +34,7 @@ export type DrainEnd =
  * @param force aborts to cut everything off now
  * @param cancel aborts to serve again
  * @param leave says how connections are to leave: by `announceClose()`, or by `move()`
+ * @param noMoreComing settles when nobody moves further connections here; the drain is not over before that
  */
 export async function drain(
   connections: Connections,
@@ -41,6 +42,7 @@ export async function drain(
   force: AbortSignal,
   cancel: AbortSignal,
   leave: () => void = () => connections.announceClose(),
+  noMoreComing: Promise<unknown> = Promise.resolve(),
 ): Promise<DrainEnd> {
   const atStart = connections.sockets.size;
   const movedBefore = connections.moved;
@@ -50,9 +52,11 @@ export async function drain(
     for (const socket of sockets) forced.add(socket);
   };
   leave();
+  const over = new AbortController();
   const cutOff = () => {
     connections.closeIdle();
     cut(connections.destroyAll());
+    over.abort();
   };
   const timers = [
     after(limits.idle, () => connections.closeIdle()),
@@ -63,7 +67,8 @@ export async function drain(
   force.addEventListener('abort', cutOff, { once: true });
   const ended = new AbortController();
   try {
-    await Promise.race([connections.empty(), aborted(cancel, ended.signal)]);
+    const emptied = Promise.race([noMoreComing, aborted(over.signal, ended.signal)]).then(() => connections.empty());
+    await Promise.race([emptied, aborted(cancel, ended.signal)]);
     if (cancel.aborted) {
       connections.keepOpen();
       return { how: 'cancelled' };

@@ -208,8 +208,11 @@ export class Estate {
     force: AbortSignal,
     cancel: AbortSignal,
     mover: Mover | null = null,
+    noMoreComing: Promise<unknown> = Promise.resolve(),
   ): Promise<DrainEnd> {
-    const ends = await Promise.all(this.served.map((served) => served.drain(limits, force, cancel, mover)));
+    const ends = await Promise.all(
+      this.served.map((served) => served.drain(limits, force, cancel, mover, noMoreComing)),
+    );
     const counts = { moved: 0, drained: 0, forced: 0 };
     for (const end of ends) {
       if (end.how === 'cancelled') return end;

@@ -72,14 +72,23 @@ export class Served {
     Server.prototype.close.call(this.server);
   }
 
-  /** @param mover gives connections to the successor; null where there is none, or none that can take them */
-  drain(limits: DrainLimits, force: AbortSignal, cancel: AbortSignal, mover: Mover | null = null): Promise<DrainEnd> {
+  /**
+   * @param mover gives connections to the successor; null where there is none, or none that can take them
+   * @param noMoreComing settles when nobody moves further connections here
+   */
+  drain(
+    limits: DrainLimits,
+    force: AbortSignal,
+    cancel: AbortSignal,
+    mover: Mover | null = null,
+    noMoreComing: Promise<unknown> = Promise.resolve(),
+  ): Promise<DrainEnd> {
     const restored = this.#shortenKeepAlive(limits.idle);
     const leave = () => {
       if (mover !== null && this.leaving === 'move') this.connections.move(mover, routeOf(this.place.name));
       else this.connections.announceClose();
     };
-    return drain(this.connections, limits, force, cancel, leave).finally(restored);
+    return drain(this.connections, limits, force, cancel, leave, noMoreComing).finally(restored);
   }
 
   /** A connection that turns idle during the drain has no longer than those that were idle when it began. */
