@@ -1,4 +1,5 @@
 import { type Server, Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import type { Json } from '../channel/frame.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { isSupported } from '../fd/native.ts';
@@ -21,6 +22,7 @@ import { defaultBacklog, Listener, type ListenerOptions, type Place } from './li
 import type { Mover } from './mover.ts';
 import { PlainPlace } from './plain-place.ts';
 import { type ConnectionsLeave, routeOf, Served } from './served.ts';
+import { restoreResumption, saveResumption } from './tls-resumption.ts';
 
 /** Where and how `listen()` is to listen. */
 export interface ListenOptions extends AddressOptions {
@@ -94,6 +96,7 @@ export class Estate {
       });
       const served = new Served(server, place, options.connections ?? 'move');
       this.#served.set(name, served);
+      if (server instanceof TlsServer) await this.#shareResumption(name, server);
       return served;
     });
   }
@@ -111,9 +114,23 @@ export class Estate {
 
   /** Registers a state, and restores what the predecessor saved. Resolves with whether there was something to restore. */
   async state(name: string, hooks: StateHooks): Promise<boolean> {
+    checkName(name);
+    return this.#registerState(name, hooks, name);
+  }
+
+  /** TLS sessions cannot move, but a client that connects again can resume its own. */
+  async #shareResumption(name: string, server: TlsServer): Promise<void> {
+    const hooks: StateHooks = {
+      save: () => saveResumption(server),
+      restore: (saved) => restoreResumption(server, saved as Json),
+    };
+    await this.#registerState(`@tls ${name}`, hooks, `@tls ${this.#inheritedNames.get(name) ?? name}`);
+  }
+
+  async #registerState(name: string, hooks: StateHooks, inheritedName: string): Promise<boolean> {
     if (this.#states.has(name)) throw duplicate('state', name);
     this.#states.set(name, hooks);
-    const saved = this.#inheritance?.state(name) ?? null;
+    const saved = this.#inheritance?.state(inheritedName) ?? null;
     if (saved === null || saved === 'late') return saved !== null;
     await hooks.restore(saved.value);
     return true;

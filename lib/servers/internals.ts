@@ -4,6 +4,7 @@
  */
 import type { Server as HttpServer, ServerResponse } from 'node:http';
 import { type Server, Socket } from 'node:net';
+import type { Server as TlsServer } from 'node:tls';
 import { HandoffError } from '../fd/handoff-error.ts';
 
 interface SocketInternals {
@@ -119,4 +120,19 @@ export function countAsAccepted(server: Server, socket: Socket): void {
   if (typeof counting._connections !== 'number') return;
   counting._connections++;
   Object.assign(socket, { server, _server: server });
+}
+
+/**
+ * Changes the session id context of a TLS server that has been made already. Relies on `server._sharedCreds.context`;
+ * where that is gone clients of the predecessor make a full handshake.
+ */
+export function setSessionIdContext(server: TlsServer, sessionIdContext: string): void {
+  const internals = server as unknown as {
+    sessionIdContext?: string;
+    _sharedCreds?: { context?: { setSessionIdContext?: (value: string) => void } };
+  };
+  const context = internals._sharedCreds?.context;
+  if (typeof context?.setSessionIdContext !== 'function') return;
+  context.setSessionIdContext(sessionIdContext);
+  internals.sessionIdContext = sessionIdContext;
 }

@@ -3,6 +3,7 @@
 // HTTP under /admin/.
 import { readdirSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { handoff } from 'fd-handoff';
 
@@ -49,9 +50,12 @@ const admin = {
   },
 };
 
-function createServer() {
+const certificate = JSON.parse(process.env.CERTIFICATE ?? '{}');
+
+function createServer({ tls = false }) {
   const keepAliveTimeout = Number(process.env.KEEP_ALIVE_TIMEOUT ?? 5000);
-  const server = http.createServer({ keepAliveTimeout }, async (request, response) => {
+  const { createServer } = tls ? https : http;
+  const server = createServer({ keepAliveTimeout, ...certificate }, async (request, response) => {
     response.setHeader('x-served-by', process.pid);
     const action = admin[request.url];
     if (action === undefined) {
@@ -87,7 +91,7 @@ app.onClose(() => tell('gone'));
 app.draining.addEventListener('abort', () => tell('draining'));
 
 const listening = [];
-for (const options of JSON.parse(LISTENERS)) listening.push(await app.listen(createServer(), options));
+for (const options of JSON.parse(LISTENERS)) listening.push(await app.listen(createServer(options), options));
 
 let counter = 0;
 const restored = await app.state('counter', {
