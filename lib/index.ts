@@ -91,8 +91,12 @@ export interface ReexecOptions {
 
 /** What goes along with a connection. */
 export interface MoveOptions {
+  /** What the successor's application should know of it. */
   readonly data?: Json;
+  /** Bytes that were read from the socket and not used. */
   readonly head?: Buffer;
+  /** How long what was written may take to leave this process, in milliseconds; 5 000 by default. */
+  readonly timeout?: number;
 }
 
 /** What `closed` resolves with. */
@@ -181,6 +185,12 @@ const decisionGrace = 1_000;
 
 /** How long the `onClose` hooks may take together: flushing a log or closing a pool, not another drain. */
 const closeHooksLimit = 10_000;
+
+/**
+ * How long a move waits for what the application has written, in milliseconds. Nothing is read meanwhile, and a client
+ * that writes first and reads later may be waiting for just that: it must not wait for the whole drain.
+ */
+const moveTimeout = 5_000;
 
 /** The part that this process plays in the succession of servers. Made by `handoff()`. */
 export class Handoff extends EventEmitter<HandoffEvents> {
@@ -279,7 +289,9 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   /**
    * Registers who serves connections that the predecessor moves here under `route`. The socket's bytes start where the
-   * predecessor stopped reading, those included that it had read and not used.
+   * predecessor stopped reading, those included that it had read and not used. `adopt` can be called before `ready()` has
+   * resolved, and while this process itself hands over (`app.draining.aborted`): move it on then. One that throws refuses
+   * the connection, which goes on in the predecessor; the error is reported.
    */
   connections(route: string, adopt: Adopter): void {
     this.#mayRegister('connections');
@@ -291,18 +303,23 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * library cannot judge, from the `'commit'` event on. Move at a message boundary: what the protocol's own parser
    * holds in memory does not go along, only `head` does. HTTP connections need no call.
    *
-   * Resolves with true when the successor has adopted it: this process's socket is destroyed then, and the client notices
-   * nothing. With false when it has not: the connection goes on here.
+   * From the call on nothing is read from the socket, and the application must not write to it. What it has written
+   * before is waited for; what Node has read of the connection and the application has not goes along by itself.
    *
-   * @param options.data what the successor's application should know of it
-   * @param options.head bytes that were read from the socket and not used
-   * @throws ERR_HANDOFF_NOT_READY without a successor, ERR_HANDOFF_REFUSED for a TLS socket
+   * Resolves with true when the successor has adopted it: this process's socket is destroyed then (its 'close' follows),
+   * and the client notices nothing. With false when it has not, because it has no such route, is at its limit of
+   * descriptors, died or refused, or because the socket was closed or could not write in time: the connection goes on
+   * here as before, and what was not read yet is read here.
+   *
+   * @throws ERR_HANDOFF_NOT_READY without a successor; ERR_HANDOFF_REFUSED for a TLS socket, for one that an HTTP server
+   *   reads, and for more than 8 MiB of `data` and `head`
    */
   async move(
     route: string,
     socket: Socket,
-    { data = null, head = Buffer.alloc(0) }: MoveOptions = {},
+    { data = null, head = Buffer.alloc(0), timeout = moveTimeout }: MoveOptions = {},
   ): Promise<boolean> {
+    readTimeout('timeout', timeout);
     if (this.#phase.is !== 'draining') {
       throw new HandoffError(
         'ERR_HANDOFF_NOT_READY',
@@ -316,7 +333,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       );
     }
     const { mover } = this.#phase;
-    return mover === null ? false : this.#estate.move(mover, route, socket, head, data);
+    return mover === null ? false : this.#estate.move(mover, { route, socket, head, data, timeout });
   }
 
   /** Adds a hook that is awaited before the process leaves, ten seconds at most for all of them. */
@@ -452,7 +469,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const inherited = takeover.take(controlName);
     if (inherited !== null) this.#control = { is: 'held', listener: inherited.descriptor };
     takeover.settle({
-      onConnection: (connection) => this.#mayAdopt() && this.#estate.adopt(connection),
+      onConnection: (connection) =>
+        this.#mayAdopt() && this.#estate.adopt(connection, (error) => this.#inBackground(Promise.reject(error))),
       onLateState: (state: SavedState) => this.#inBackground(this.#estate.restoreLate(state)),
       onEnd: (end) => {
         leave();

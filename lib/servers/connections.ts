@@ -14,8 +14,9 @@ export class Connections {
   moved = 0;
   #whenEmpty: (() => void)[] = [];
 
-  constructor(server: Server) {
-    server.prependListener('connection', (socket: Socket) => this.track(socket));
+  /** @param server is watched for connections; null where they come in another way */
+  constructor(server: Server | null) {
+    server?.prependListener('connection', (socket: Socket) => this.track(socket));
   }
 
   /** Resolves when no connection is open. */

@@ -16,10 +16,13 @@ import {
   resolveAddress,
   satisfies,
 } from './address.ts';
-import type { DrainCounts, DrainEnd, DrainLimits } from './drain.ts';
-import { resumeReading, stopReading } from './internals.ts';
+import { AdoptedConnections } from './adopted-connections.ts';
+import type { Connections } from './connections.ts';
+import { type DrainCounts, type DrainEnd, type DrainLimits, drain } from './drain.ts';
+import { HeldSocket } from './held-socket.ts';
+import { isReadByHttp } from './internals.ts';
 import { defaultBacklog, Listener, type ListenerOptions, type Place } from './listener.ts';
-import type { Mover } from './mover.ts';
+import { givenSizeLimit, type Mover } from './mover.ts';
 import { PlainPlace } from './plain-place.ts';
 import { type ConnectionsLeave, routeOf, Served } from './served.ts';
 import { restoreResumption, saveResumption } from './tls-resumption.ts';
@@ -60,8 +63,23 @@ export interface StateHooks<Value extends StateValue = StateValue> {
   readonly late?: boolean;
 }
 
-/** Serves a connection that the predecessor's application has moved: its bytes start where the predecessor stopped. */
-export type Adopter = (socket: Socket, data: Json) => void;
+/**
+ * Serves a connection that the predecessor's application has moved: its bytes start where the predecessor stopped. One
+ * that throws has refused it, and must have written nothing: the connection goes on in the predecessor. One that rejects
+ * has lost it: it is closed.
+ */
+export type Adopter = (socket: Socket, data: Json) => void | Promise<void>;
+
+/** What the application moves. */
+export interface Move {
+  readonly route: string;
+  readonly socket: Socket;
+  /** What the application has read and not used. */
+  readonly head: Buffer;
+  readonly data: Json;
+  /** How long what it has written may take to leave this process, in milliseconds. */
+  readonly timeout: number;
+}
 
 /** Everything that this process has to serve with and to hand over: servers, descriptors, state. */
 export class Estate {
@@ -72,6 +90,8 @@ export class Estate {
   /** What the predecessor called a listener that has another name here. */
   readonly #inheritedNames = new Map<string, string>();
   readonly #adopters = new Map<string, Adopter>();
+  readonly #adopted = new AdoptedConnections();
+  readonly #moves = new WeakMap<Socket, Promise<boolean>>();
   /** Names in use, those of listeners that are still being bound included. */
   readonly #names = new Set<string>();
 
@@ -162,36 +182,85 @@ export class Estate {
     this.#adopters.set(route, adopt);
   }
 
-  /** Serves a connection that came from the predecessor. Returns whether anybody here does; it is taken over then. */
-  adopt({ route, descriptor, head, data }: Arriving): boolean {
+  /**
+   * Serves a connection that came from the predecessor. Returns whether anybody here does; it is taken over then.
+   *
+   * @param report is told what the application's adopter throws
+   */
+  adopt(arriving: Arriving, report: (error: unknown) => void): boolean {
+    const { route } = arriving;
     const adopter = this.#adopters.get(route);
+    if (adopter !== undefined) return this.#adoptBy(adopter, arriving, report);
     const server = this.served.find(({ place }) => this.#routesTo(place).includes(route))?.connections;
-    if (adopter === undefined && server?.adopts !== true) return false;
-    const socket = new Socket({ fd: descriptor.release(), allowHalfOpen: true });
-    if (head.length > 0) socket.unshift(head);
-    if (adopter !== undefined) adopter(socket, data);
-    else server?.adopt(socket);
+    if (server?.adopts !== true) return false;
+    const socket = socketOf(arriving, { allowHalfOpen: true });
+    if (socket === null) return false;
+    server.adopt(socket);
     return true;
   }
 
   /**
    * Gives a connection of the application to the successor. Resolves with whether that has it; otherwise it is still the
-   * application's, and read from as before.
+   * application's, and read from as before. Called again before that, it is the same move.
    */
-  async move(mover: Mover, route: string, socket: Socket, head: Buffer, data: Json): Promise<boolean> {
-    if (socket.destroyed || !stopReading(socket)) return false;
-    // What Node has read and the application has not, then what the application had read and not used.
-    const buffered = socket.read() as Buffer | null;
-    const unread = Buffer.concat([head, buffered ?? Buffer.alloc(0)]);
-    const adopted = socket.writableLength === 0 && (await mover.give({ route, socket, head: unread, data }));
-    if (adopted) {
-      for (const { connections } of this.served) if (connections.sockets.has(socket)) connections.moved++;
-      socket.destroy();
-      return true;
+  move(mover: Mover, move: Move): Promise<boolean> {
+    const { socket, data, head } = move;
+    const begun = this.#moves.get(socket);
+    if (begun !== undefined) return begun;
+    if (isReadByHttp(socket)) {
+      throw new HandoffError(
+        'ERR_HANDOFF_REFUSED',
+        'An HTTP server reads this connection: it is moved without a call, between two requests.',
+      );
     }
-    if (buffered !== null) socket.unshift(buffered);
-    resumeReading(socket);
-    return false;
+    const size = head.length + Buffer.byteLength(JSON.stringify(data) ?? '');
+    if (size > givenSizeLimit) {
+      throw new HandoffError(
+        'ERR_HANDOFF_REFUSED',
+        `${size} bytes of data and head are over the limit of ${givenSizeLimit} for a connection: hand them over as state.`,
+      );
+    }
+    const moving = this.#move(mover, move).finally(() => this.#moves.delete(socket));
+    this.#moves.set(socket, moving);
+    return moving;
+  }
+
+  async #move(mover: Mover, { route, socket, head, data, timeout }: Move): Promise<boolean> {
+    const held = HeldSocket.hold(socket);
+    if (held === null) return false;
+    const unread = Buffer.concat([head, held.unread]);
+    // The client must have what was written before it can get what the successor writes.
+    const adopted = (await held.flush(timeout)) && (await mover.give({ route, socket, head: unread, data }));
+    if (!adopted) {
+      held.release();
+      return false;
+    }
+    const counting = this.#counted.find(({ sockets }) => sockets.has(socket));
+    if (counting !== undefined) counting.moved++;
+    held.relinquish();
+    return true;
+  }
+
+  #adoptBy(adopter: Adopter, arriving: Arriving, report: (error: unknown) => void): boolean {
+    // As Node's own for a `net` server: when the client ends, so does the connection.
+    const socket = socketOf(arriving, { allowHalfOpen: false });
+    if (socket === null) return false;
+    try {
+      const adopting = adopter(socket, arriving.data);
+      Promise.resolve(adopting).catch((error) => {
+        socket.destroy();
+        report(error);
+      });
+    } catch (error) {
+      // close(2) alone: the predecessor has its copy, and goes on as if nothing had been.
+      socket.destroy();
+      report(error);
+      return false;
+    }
+    // One that was given to a server here is counted there.
+    const counted = this.#counted.some(({ sockets }) => sockets.has(socket));
+    if (!counted && !socket.destroyed) this.#adopted.adopt(socket);
+    return true;
   }
 
   /** What is to be handed over; borrowed. */
@@ -219,7 +288,7 @@ export class Estate {
     for (const served of this.#served.values()) served.stopAccepting();
   }
 
-  /** Drains every server, all at the same time. */
+  /** Drains every server and what was adopted, all at the same time. */
   async drain(
     limits: DrainLimits,
     force: AbortSignal,
@@ -227,9 +296,10 @@ export class Estate {
     mover: Mover | null = null,
     noMoreComing: Promise<unknown> = Promise.resolve(),
   ): Promise<DrainEnd> {
-    const ends = await Promise.all(
-      this.served.map((served) => served.drain(limits, force, cancel, mover, noMoreComing)),
-    );
+    const ends = await Promise.all([
+      drain(this.#adopted, limits, force, cancel, undefined, noMoreComing),
+      ...this.served.map((served) => served.drain(limits, force, cancel, mover, noMoreComing)),
+    ]);
     const counts = { moved: 0, drained: 0, forced: 0 };
     for (const end of ends) {
       if (end.how === 'cancelled') return end;
@@ -271,6 +341,10 @@ export class Estate {
   remove(): void {
     for (const { place } of this.#served.values()) place.remove();
     this.close();
+  }
+
+  get #counted(): Connections[] {
+    return [this.#adopted, ...this.served.map(({ connections }) => connections)];
   }
 
   #listeners(): Listener[] {
@@ -322,6 +396,19 @@ export class Estate {
       throw error;
     }
   }
+}
+
+/** The connection as a socket; null where it cannot be one any more, and then it is still the predecessor's. */
+function socketOf({ descriptor, head }: Arriving, options: { allowHalfOpen: boolean }): Socket | null {
+  let socket: Socket;
+  try {
+    socket = new Socket({ fd: descriptor.fd, ...options });
+  } catch {
+    return null;
+  }
+  descriptor.release();
+  if (head.length > 0) socket.unshift(head);
+  return socket;
 }
 
 function checkName(name: string): void {

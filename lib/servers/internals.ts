@@ -14,6 +14,11 @@ interface SocketInternals {
     readStop?: () => void;
     readStart?: () => void;
   } | null;
+  readonly _readableState?: {
+    readonly buffer?: Iterable<Buffer | string>;
+    readonly bufferIndex?: number;
+    readonly decoder?: { readonly lastNeed?: number; readonly lastTotal?: number; readonly lastChar?: Buffer } | null;
+  };
   readonly _parent?: unknown;
   readonly parser?: unknown;
 }
@@ -103,6 +108,27 @@ export function resumeReading(socket: Socket): void {
   if (handle == null || typeof handle.readStart !== 'function') return;
   handle.reading = true;
   handle.readStart();
+}
+
+/**
+ * What Node has read from a socket and the application has not, without taking it away; null where that cannot be told.
+ * `socket.read()` would give it to the listeners of 'data', and could begin to read anew. Relies on
+ * `_readableState.buffer`, with `bufferIndex` from Node 22 on, and checks it against `readableLength`; with
+ * `setEncoding()` also on the decoder's `lastChar`: the bytes of a character that has not come whole.
+ */
+export function unreadBytes(socket: Socket): Buffer | null {
+  const { buffer, bufferIndex = 0, decoder } = (socket as unknown as SocketInternals)._readableState ?? {};
+  if (buffer === undefined || typeof buffer[Symbol.iterator] !== 'function') return null;
+  const chunks = [...buffer].slice(bufferIndex);
+  if (chunks.reduce((sum, chunk) => sum + chunk.length, 0) !== socket.readableLength) return null;
+  const encoding = socket.readableEncoding ?? 'utf8';
+  const bytes = chunks.map((chunk) => (typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk));
+  if (decoder != null) {
+    const { lastChar, lastNeed, lastTotal } = decoder;
+    if (lastChar === undefined || lastNeed === undefined || lastTotal === undefined) return null;
+    bytes.push(lastChar.subarray(0, lastTotal - lastNeed));
+  }
+  return Buffer.concat(bytes);
 }
 
 /** How long an idle connection may stay, in milliseconds; 0 for ever. Newer Nodes add a second (`keepAliveTimeoutBuffer`). */

@@ -5,6 +5,12 @@ import type { Json } from '../channel/frame.ts';
 import type { Departing } from '../handoff/connection-transfer.ts';
 import { descriptorOf } from './internals.ts';
 
+/**
+ * How much may go along with one connection that the application gives, and with all of a batch, in bytes: a frame of
+ * the protocol carries twice that. What Node itself buffers of a connection is far below it.
+ */
+export const givenSizeLimit = 8 * 1024 * 1024;
+
 /** Sends a batch, and resolves with those of it that the successor has adopted. */
 export type SendBatch = (batch: readonly Departing[]) => Promise<Set<Departing>>;
 
@@ -76,19 +82,34 @@ export class Mover {
   }
 
   #next(): Parting[] {
-    const batch = this.#given.splice(0, batchLimit).filter(isThere);
+    const batch = this.#nextGiven();
     for (const source of this.#sources) {
       if (batch.length < batchLimit) batch.push(...source.take(batchLimit - batch.length));
     }
     return batch;
   }
+
+  #nextGiven(): Parting[] {
+    const batch: Parting[] = [];
+    let size = 0;
+    for (let next = this.#given[0]; next !== undefined && batch.length < batchLimit; next = this.#given[0]) {
+      size += sizeOf(next);
+      if (batch.length > 0 && size > givenSizeLimit) break;
+      this.#given.shift();
+      if (canLeave(next)) batch.push(next);
+      else next.settle(false);
+    }
+    return batch;
+  }
 }
 
-/** A client can hang up while its connection waits for its turn. */
-function isThere({ socket, settle }: Parting): boolean {
-  if (!socket.destroyed) return true;
-  settle(false);
-  return false;
+/** While a connection waits for its turn its client can hang up, and whoever has given it can write or end it. */
+function canLeave({ socket }: Parting): boolean {
+  return !socket.destroyed && socket.writable && socket.writableLength === 0;
+}
+
+function sizeOf({ head, data }: Parting): number {
+  return head.length + Buffer.byteLength(JSON.stringify(data));
 }
 
 function departingOf({ route, socket, head, data }: Parting): Departing {
