@@ -58,8 +58,11 @@ VERIFIED = ("kind", "family", "type", "address", "port", "path")
 
 def tell(event, **details):
     # In one piece: the process that started this one writes to the same output.
-    sys.stdout.write(json.dumps({"event": event, "pid": os.getpid(), **details}) + "\n")
-    sys.stdout.flush()
+    line = json.dumps({"event": event, "pid": os.getpid(), **details}) + "\n"
+    try:
+        os.write(1, line.encode())
+    except OSError:
+        pass  # Nobody reads any more: that is no reason to stop serving.
 
 
 class HandoffError(Exception):
