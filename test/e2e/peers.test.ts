@@ -301,7 +301,7 @@ const tell = (event, details) => console.log(JSON.stringify({ event, pid: proces
 const states = {
   json: { text: 'häßlich \u{1f980} '.repeat(100_000), nested: [null, true, 1.5e-7, { '': '' }] },
   bytes: Uint8Array.from({ length: 2_500_000 }, (_, index) => (index * index) >> 3),
-  'a name with ünusual: characters': new Uint8Array(),
+  'a name with spaces': new Uint8Array(),
 };
 for (const late of [false, true]) {
   for (const [key, value] of Object.entries(states)) {
