@@ -4,32 +4,32 @@ import type { Server, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import { abortReason, Deadline, untilAborted } from './channel/deadline.ts';
-import type { Json } from './channel/frame.ts';
+import type { DrainReport, HandoffEvents } from './events.ts';
 import { duplicateTo } from './fd/descriptor.ts';
 import { HandoffError } from './fd/handoff-error.ts';
 import { isSupported } from './fd/native.ts';
 import type { OwnedFd } from './fd/owned-fd.ts';
 import { socketFileExists, unlinkWhileHeld } from './handoff/control-path.ts';
-import { readHello } from './handoff/hello.ts';
 import { controlName } from './handoff/manifest.ts';
-import {
-  abortPayload,
-  type Candidate,
-  type Mode,
-  makeOffer,
-  type OfferPhase,
-  Succession,
-  type Successor,
-} from './handoff/predecessor.ts';
+import { abortPayload, type Mode, makeOffer, type OfferPhase, type Successor } from './handoff/predecessor.ts';
 import { ReadyPipe } from './handoff/ready-pipe.ts';
 import { Reception, type Visitor } from './handoff/reception.ts';
 import type { SavedState, StateValue } from './handoff/state.ts';
 import type { PredecessorEnd, Takeover } from './handoff/successor.ts';
-import { type HandoffOptions, readOptions, readTimeout, type Settings } from './options.ts';
+import { endFailed, firstWord, type Meeting, successionOf } from './meeting.ts';
+import {
+  type HandoffOptions,
+  type MoveOptions,
+  type ReexecOptions,
+  readOptions,
+  readTimeout,
+  type Settings,
+  type UpgradeOptions,
+} from './options.ts';
+import { type ControlPath, causeOf, type Phase, type Upstream } from './phase.ts';
 import { execInPlace, requireMainThread } from './process/exec-in-place.ts';
 import { flushOutput, leave } from './process/leave.ts';
 import { claimControlPath, type Found, findPredecessor } from './process/predecessor-search.ts';
-import { ProgramSuccession } from './process/program-succession.ts';
 import { type SignalAction, SignalListeners } from './process/signals.ts';
 import { SpawnedSuccessor } from './process/spawned-successor.ts';
 import { startOfThisProcess } from './process/start.ts';
@@ -38,7 +38,6 @@ import {
   type Adopter,
   type BoundAddress,
   boundAddress,
-  type DrainCounts,
   type DrainLimits,
   descriptorOf,
   Estate,
@@ -49,120 +48,15 @@ import {
 } from './servers/index.ts';
 
 export type { Json } from './channel/frame.ts';
+export type { DrainReport, HandoffEvents } from './events.ts';
 export { HandoffError, type HandoffErrorCode } from './fd/handoff-error.ts';
 export { isSupported } from './fd/native.ts';
 export { OwnedFd } from './fd/owned-fd.ts';
 export type { PeerCredentials } from './fd/peer-credentials.ts';
-export type { HandoffOptions } from './options.ts';
+export type { HandoffOptions, MoveOptions, ReexecOptions, UpgradeOptions } from './options.ts';
 export type { SignalAction, SignalMap } from './process/signals.ts';
 export { SuccessorError } from './process/spawned-successor.ts';
 export type { Adopter, BoundAddress, Listening, ListenOptions, StateHooks, StateValue };
-
-/** How to start a successor; everything defaults to the way in which this process was started. */
-export interface UpgradeOptions {
-  /** The program; by default this one's Node, with its options and script. */
-  readonly command?: string;
-  /** Its arguments; by default this process's own, or none with another `command`. */
-  readonly args?: readonly string[];
-  /** Its environment; by default this process's as it is now. */
-  readonly env?: NodeJS.ProcessEnv;
-  /** Its working directory; by default the one that this process was started in. */
-  readonly cwd?: string;
-  /** Both go on serving: the successor beside this process, until this one leaves. */
-  readonly keep?: boolean;
-  /**
-   * `'capture'` keeps the end of the successor's standard error for the error message, until it is ready; `'inherit'`
-   * is for programs that do not use this library, and is the default with another `command`.
-   */
-  readonly stderr?: 'capture' | 'inherit';
-  /** Calls the attempt off: the successor is ended, and this process serves on. */
-  readonly signal?: AbortSignal;
-}
-
-/** What `reexec()` puts in this process's place; everything defaults to the way in which this process was started. */
-export interface ReexecOptions {
-  /** The path of the program; by default this one's Node, with its options and script. */
-  readonly command?: string;
-  /** Its arguments; by default this process's own, or none with another `command`. */
-  readonly args?: readonly string[];
-  /** Its environment; by default this process's as it is now. */
-  readonly env?: NodeJS.ProcessEnv;
-}
-
-/** What goes along with a connection. */
-export interface MoveOptions {
-  /** What the successor's application should know of it. */
-  readonly data?: Json;
-  /** Bytes that were read from the socket and not used. */
-  readonly head?: Buffer;
-  /** How long what was written may take to leave this process, in milliseconds; 5 000 by default. */
-  readonly timeout?: number;
-}
-
-/** What `closed` resolves with. */
-export interface DrainReport extends DrainCounts {
-  /** How long the drain took, in milliseconds. */
-  readonly duration: number;
-  readonly reason: 'handoff' | 'shutdown';
-}
-
-/** What a process is in the middle of. Every change is made in `Handoff`, by one of the methods that are named here. */
-type Phase =
-  /** Before `ready()`. */
-  | { readonly is: 'starting' }
-  /** `ready()` runs. */
-  | { readonly is: 'taking-over' }
-  /** The owner. From `ready()` on, and again after a failed offer (`#offer`) or a give-back (`#giveBack`). */
-  | { readonly is: 'serving' }
-  /** The owner, with a successor on its way (`#offer`). */
-  | { readonly is: 'offering'; readonly callOff: AbortController; readonly ended: Promise<void> }
-  /** Committed: the successor owns, this process finishes what it has (`#commit`). */
-  | { readonly is: 'draining'; readonly successor: Successor; readonly mover: Mover | null }
-  /** The owner, finishing what it has before it replaces its own image (`reexec`). */
-  | { readonly is: 'draining-in-place' }
-  /** No successor: this process finishes what it has (`shutdown`). */
-  | { readonly is: 'shutting-down' }
-  /** Drained; nothing is held any more (`#finish`). */
-  | { readonly is: 'left' };
-
-/** The predecessor, as long as it is connected. */
-type Upstream =
-  | { readonly is: 'none' }
-  | { readonly is: 'connected'; readonly takeover: Takeover; readonly gone: Promise<void> };
-
-/** What of the control path this process has. */
-type ControlPath =
-  | { readonly is: 'none' }
-  /** The listener is held, and somebody else accepts on it. */
-  | { readonly is: 'held'; readonly listener: OwnedFd }
-  | { readonly is: 'open'; readonly listener: OwnedFd };
-
-/** Somebody who has come to succeed this process. */
-type Meeting =
-  /** It speaks the protocol, and waits for an offer. */
-  | {
-      readonly how: 'channel';
-      readonly candidate: Candidate;
-      readonly pid: number;
-      readonly spawned: SpawnedSuccessor | null;
-    }
-  /** It has inherited everything at its start, and has said that it is ready. */
-  | { readonly how: 'ready'; readonly pid: number; readonly spawned: SpawnedSuccessor };
-
-export interface HandoffEvents {
-  /** A successor has come, and gets an offer. */
-  offer: [{ pid: number; mode: Mode; phase: OfferPhase }];
-  /** The successor is the owner; this process drains. */
-  commit: [{ pid: number; mode: Mode }];
-  /** A handoff failed; this process serves on. */
-  rollback: [{ error: Error }];
-  /** The successor died while this process drained; this process serves again. */
-  'give-back': [{ pid: number }];
-  /** This process is drained and about to leave. */
-  drain: [DrainReport];
-  /** Something failed that nobody awaits: an upgrade by signal, a hook. Without a listener it is a process warning. */
-  error: [Error];
-}
 
 /**
  * How long idle connections may stay at a shutdown, in milliseconds. A request that was on the wire when the listener
@@ -352,7 +246,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     if (this.#phase.is !== 'starting') {
       throw new HandoffError('ERR_HANDOFF_NOT_READY', `ready() was called twice: this process is ${this.#phase.is}.`);
     }
-    this.#phase = { is: 'taking-over' };
+    this.#enter({ is: 'taking-over' });
     const takeover = this.#takeover;
     try {
       if (takeover?.calledOff.aborted === true) throw abortReason(takeover.calledOff);
@@ -361,10 +255,10 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       if (takeover !== null) await this.#decide(takeover);
       this.#mustBe('taking-over');
     } catch (error) {
-      if (this.#phase.is === 'taking-over') await this.#renounce(error);
+      if (this.#isIn('taking-over')) await this.#renounce(error);
       throw error;
     }
-    this.#phase = { is: 'serving' };
+    this.#enter({ is: 'serving' });
     this.#survival?.[Symbol.dispose]();
     this.#restoreStderr();
     // Without its control path the process still serves, so this failing is no reason to give the service up.
@@ -397,7 +291,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#requireSupport('reexec()');
     requireMainThread();
     this.#mayOffer();
-    this.#phase = { is: 'draining-in-place' };
+    this.#enter({ is: 'draining-in-place' });
     try {
       this.#stopAccepting();
       const states = [...(await this.#estate.save('early')), ...(await this.#estate.save('late'))];
@@ -426,7 +320,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     if (phase.is === 'offering') {
       phase.callOff.abort(new HandoffError('ERR_HANDOFF_ABORTED', 'This process is shutting down.'));
     }
-    this.#phase = { is: 'shutting-down' };
+    this.#enter({ is: 'shutting-down' });
     // Before `ready()` is done there is a predecessor that serves: closing the connection leaves it the owner.
     if (phase.is === 'starting' || phase.is === 'taking-over') {
       this.#takeover?.abort(new HandoffError('ERR_HANDOFF_ABORTED', 'The successor was told to shut down.'));
@@ -523,13 +417,13 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** `ready()` failed: the predecessor stays the owner, and what was accepted here is finished. */
   async #renounce(error: unknown): Promise<void> {
     this.#takeover?.abort(error);
-    this.#phase = { is: 'shutting-down' };
+    this.#enter({ is: 'shutting-down' });
     this.#stopAccepting();
     const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: this.#settings.drainTimeout };
     await this.#estate.drain(limits, this.#force.signal, new AbortController().signal);
     this.#letGo(this.#takeover === null ? 'remove' : 'close', this.#takeover !== null);
     this.#restoreStderr();
-    this.#phase = { is: 'left' };
+    this.#enter({ is: 'left' });
   }
 
   /** Until commit the end of standard error goes to the predecessor, who reports a failure with it. */
@@ -553,7 +447,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const ended = new Promise<void>((resolve) => {
       end = resolve;
     });
-    this.#phase = { is: 'offering', callOff, ended };
+    this.#enter({ is: 'offering', callOff, ended });
     const signal = outer === undefined ? callOff.signal : AbortSignal.any([callOff.signal, outer]);
     using deadline = Deadline.after(this.#settings.readyTimeout, 'The successor was not ready', signal);
     let meeting: Meeting | null = null;
@@ -573,7 +467,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       const failure = await this.#rollBack(meeting, error);
       throw failure;
     } finally {
-      if (this.#phase.is === 'offering') this.#phase = { is: 'serving' };
+      if (this.#phase.is === 'offering') this.#enter({ is: 'serving' });
       end();
     }
   }
@@ -598,7 +492,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const { pid } = meeting;
     const successor = successionOf(meeting, (names) => this.#estate.abandon(names));
     const mover = successor.takesConnections ? new Mover((batch) => successor.sendConnections(batch)) : null;
-    this.#phase = { is: 'draining', successor, mover };
+    this.#enter({ is: 'draining', successor, mover });
     // Upstream first: whoever drains for us must not step in when this process leaves.
     if (this.#upstream.is === 'connected') this.#upstream.takeover.release();
     this.#heir?.release();
@@ -665,7 +559,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#estate.reassert();
     await this.#estate.accept();
     await this.#openControl(null);
-    this.#phase = { is: 'serving' };
+    this.#enter({ is: 'serving' });
   }
 
   #exec(options: ReexecOptions, states: readonly SavedState[]): never {
@@ -766,7 +660,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 
   async #finish(report: DrainReport, successor: Successor | null): Promise<void> {
-    this.#phase = { is: 'left' };
+    this.#enter({ is: 'left' });
     this.#tell('drain', report);
     const hooks = this.#closeHooks.map((hook) =>
       Promise.resolve()
@@ -808,6 +702,19 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 
   // ---- small change ----
+
+  /** Whether it is in that phase now, whatever it was in before something else was awaited. */
+  #isIn(phase: Phase['is']): boolean {
+    return this.#phase.is === phase;
+  }
+
+  /** The one place where the phase changes. */
+  #enter(phase: Phase): void {
+    const from = this.#phase.is;
+    const cause = causeOf(from, phase.is);
+    this.#phase = phase;
+    diagnosticsChannel('fd-handoff:phase').publish({ from, to: phase.is, cause });
+  }
 
   #mayRegister(what: string): void {
     if (this.#phase.is === 'starting' || this.#phase.is === 'serving') return;
@@ -879,50 +786,6 @@ export class Handoff extends EventEmitter<HandoffEvents> {
         code: (failure as NodeJS.ErrnoException).code ?? 'FD_HANDOFF_ERROR',
       });
   }
-}
-
-/** What a spawned successor says first: HELLO, or, where it does not use this library, that it is ready. */
-async function firstWord(spawned: SpawnedSuccessor, ready: ReadyPipe | null, signal: AbortSignal): Promise<Meeting> {
-  const { channel, pid } = spawned;
-  const heard = new AbortController();
-  const either = AbortSignal.any([signal, heard.signal]);
-  const greeted = channel.control.expect(['HELLO'], either).then((frame): Meeting => {
-    const hello = readHello(frame);
-    if (channel.readToken() === hello.token) return { how: 'channel', candidate: { channel, hello }, pid, spawned };
-    throw new HandoffError(
-      'ERR_HANDOFF_PROTOCOL',
-      'The lane of the spawned successor does not bear the token of its HELLO.',
-    );
-  });
-  try {
-    if (ready === null) return await greeted;
-    const serving = ready.ready(either).then((): Meeting => ({ how: 'ready', pid, spawned }));
-    // A program that closes descriptors it does not know, or does not know what to do with a ready pipe that it hands
-    // on, has not failed: only when both ways to be heard are gone nothing can come any more.
-    return await Promise.any([greeted, serving]).catch((errors: AggregateError) => {
-      throw errors.errors[0];
-    });
-  } finally {
-    heard.abort();
-  }
-}
-
-/** The one who owns the service now, however it came. */
-function successionOf(meeting: Meeting, onUnclaimed: (names: string[]) => void): Successor {
-  if (meeting.how === 'channel') return new Succession(meeting.candidate, onUnclaimed);
-  void meeting.spawned.channel.end();
-  return new ProgramSuccession(meeting.spawned);
-}
-
-/** Ends a spawned successor that has failed, and adds what its exit says to the reason. */
-async function endFailed(spawned: SpawnedSuccessor, reason: Error): Promise<Error> {
-  if (!(reason instanceof HandoffError)) {
-    await spawned.terminate({ hangs: true });
-    return reason;
-  }
-  const exit = await spawned.terminate({ hangs: reason.code === 'ERR_HANDOFF_TIMEOUT' });
-  const diedByItself = reason.code === 'ERR_HANDOFF_SUCCESSOR_EXITED';
-  return diedByItself ? spawned.failure(exit, reason) : spawned.annotate(reason, exit);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { Json } from './channel/frame.ts';
 import type { PeerCredentials } from './fd/peer-credentials.ts';
 import { authorizeSameUser } from './handoff/reception.ts';
 import { type SignalMap, signalMap } from './process/signals.ts';
@@ -22,6 +23,47 @@ export interface HandoffOptions {
   readonly share?: boolean;
   /** Leaves the process when it is drained; true by default. `false` only settles `closed`. */
   readonly exit?: boolean;
+}
+
+/** How to start a successor; everything defaults to the way in which this process was started. */
+export interface UpgradeOptions {
+  /** The program; by default this one's Node, with its options and script. */
+  readonly command?: string;
+  /** Its arguments; by default this process's own, or none with another `command`. */
+  readonly args?: readonly string[];
+  /** Its environment; by default this process's as it is now. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Its working directory; by default the one that this process was started in. */
+  readonly cwd?: string;
+  /** Both go on serving: the successor beside this process, until this one leaves. */
+  readonly keep?: boolean;
+  /**
+   * `'capture'` keeps the end of the successor's standard error for the error message, until it is ready; `'inherit'`
+   * is for programs that do not use this library, and is the default with another `command`.
+   */
+  readonly stderr?: 'capture' | 'inherit';
+  /** Calls the attempt off: the successor is ended, and this process serves on. */
+  readonly signal?: AbortSignal;
+}
+
+/** What `reexec()` puts in this process's place; everything defaults to the way in which this process was started. */
+export interface ReexecOptions {
+  /** The path of the program; by default this one's Node, with its options and script. */
+  readonly command?: string;
+  /** Its arguments; by default this process's own, or none with another `command`. */
+  readonly args?: readonly string[];
+  /** Its environment; by default this process's as it is now. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** What goes along with a connection. */
+export interface MoveOptions {
+  /** What the successor's application should know of it. */
+  readonly data?: Json;
+  /** Bytes that were read from the socket and not used. */
+  readonly head?: Buffer;
+  /** How long what was written may take to leave this process, in milliseconds; 5 000 by default. */
+  readonly timeout?: number;
 }
 
 /** The options with their defaults, checked. */

@@ -1,0 +1,24 @@
+import type { Mode, OfferPhase } from './handoff/predecessor.ts';
+import type { DrainCounts } from './servers/index.ts';
+
+/** What `closed` resolves with. */
+export interface DrainReport extends DrainCounts {
+  /** How long the drain took, in milliseconds. */
+  readonly duration: number;
+  readonly reason: 'handoff' | 'shutdown';
+}
+
+export interface HandoffEvents {
+  /** A successor has come, and gets an offer. */
+  offer: [{ pid: number; mode: Mode; phase: OfferPhase }];
+  /** The successor is the owner; this process drains. */
+  commit: [{ pid: number; mode: Mode }];
+  /** A handoff failed; this process serves on. */
+  rollback: [{ error: Error }];
+  /** The successor died while this process drained; this process serves again. */
+  'give-back': [{ pid: number }];
+  /** This process is drained and about to leave. */
+  drain: [DrainReport];
+  /** Something failed that nobody awaits: an upgrade by signal, a hook. Without a listener it is a process warning. */
+  error: [Error];
+}

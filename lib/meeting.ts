@@ -1,0 +1,66 @@
+import { HandoffError } from './fd/handoff-error.ts';
+import { readHello } from './handoff/hello.ts';
+import { type Candidate, Succession, type Successor } from './handoff/predecessor.ts';
+import type { ReadyPipe } from './handoff/ready-pipe.ts';
+import { ProgramSuccession } from './process/program-succession.ts';
+import type { SpawnedSuccessor } from './process/spawned-successor.ts';
+
+/** Somebody who has come to succeed this process. */
+export type Meeting =
+  /** It speaks the protocol, and waits for an offer. */
+  | {
+      readonly how: 'channel';
+      readonly candidate: Candidate;
+      readonly pid: number;
+      readonly spawned: SpawnedSuccessor | null;
+    }
+  /** It has inherited everything at its start, and has said that it is ready. */
+  | { readonly how: 'ready'; readonly pid: number; readonly spawned: SpawnedSuccessor };
+
+/** What a spawned successor says first: HELLO, or, where it does not use this library, that it is ready. */
+export async function firstWord(
+  spawned: SpawnedSuccessor,
+  ready: ReadyPipe | null,
+  signal: AbortSignal,
+): Promise<Meeting> {
+  const { channel, pid } = spawned;
+  const heard = new AbortController();
+  const either = AbortSignal.any([signal, heard.signal]);
+  const greeted = channel.control.expect(['HELLO'], either).then((frame): Meeting => {
+    const hello = readHello(frame);
+    if (channel.readToken() === hello.token) return { how: 'channel', candidate: { channel, hello }, pid, spawned };
+    throw new HandoffError(
+      'ERR_HANDOFF_PROTOCOL',
+      'The lane of the spawned successor does not bear the token of its HELLO.',
+    );
+  });
+  try {
+    if (ready === null) return await greeted;
+    const serving = ready.ready(either).then((): Meeting => ({ how: 'ready', pid, spawned }));
+    // A program that closes descriptors it does not know, or does not know what to do with a ready pipe that it hands
+    // on, has not failed: only when both ways to be heard are gone nothing can come any more.
+    return await Promise.any([greeted, serving]).catch((errors: AggregateError) => {
+      throw errors.errors[0];
+    });
+  } finally {
+    heard.abort();
+  }
+}
+
+/** The one who owns the service now, however it came. */
+export function successionOf(meeting: Meeting, onUnclaimed: (names: string[]) => void): Successor {
+  if (meeting.how === 'channel') return new Succession(meeting.candidate, onUnclaimed);
+  void meeting.spawned.channel.end();
+  return new ProgramSuccession(meeting.spawned);
+}
+
+/** Ends a spawned successor that has failed, and adds what its exit says to the reason. */
+export async function endFailed(spawned: SpawnedSuccessor, reason: Error): Promise<Error> {
+  if (!(reason instanceof HandoffError)) {
+    await spawned.terminate({ hangs: true });
+    return reason;
+  }
+  const exit = await spawned.terminate({ hangs: reason.code === 'ERR_HANDOFF_TIMEOUT' });
+  const diedByItself = reason.code === 'ERR_HANDOFF_SUCCESSOR_EXITED';
+  return diedByItself ? spawned.failure(exit, reason) : spawned.annotate(reason, exit);
+}

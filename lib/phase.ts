@@ -1,0 +1,70 @@
+import type { OwnedFd } from './fd/owned-fd.ts';
+import type { Successor } from './handoff/predecessor.ts';
+import type { Takeover } from './handoff/successor.ts';
+import type { Mover } from './servers/index.ts';
+
+/** What a process is in the middle of. Every change is made in `Handoff`, by one of the methods that are named here. */
+export type Phase =
+  /** Before `ready()`. */
+  | { readonly is: 'starting' }
+  /** `ready()` runs. */
+  | { readonly is: 'taking-over' }
+  /** The owner. From `ready()` on, and again after a failed offer (`#offer`) or a give-back (`#giveBack`). */
+  | { readonly is: 'serving' }
+  /** The owner, with a successor on its way (`#offer`). */
+  | { readonly is: 'offering'; readonly callOff: AbortController; readonly ended: Promise<void> }
+  /** Committed: the successor owns, this process finishes what it has (`#commit`). */
+  | { readonly is: 'draining'; readonly successor: Successor; readonly mover: Mover | null }
+  /** The owner, finishing what it has before it replaces its own image (`reexec`). */
+  | { readonly is: 'draining-in-place' }
+  /** No successor: this process finishes what it has (`shutdown`). */
+  | { readonly is: 'shutting-down' }
+  /** Drained; nothing is held any more (`#finish`). */
+  | { readonly is: 'left' };
+
+/** The predecessor, as long as it is connected. */
+export type Upstream =
+  | { readonly is: 'none' }
+  | { readonly is: 'connected'; readonly takeover: Takeover; readonly gone: Promise<void> };
+
+/** What of the control path this process has. */
+export type ControlPath =
+  | { readonly is: 'none' }
+  /** The listener is held, and somebody else accepts on it. */
+  | { readonly is: 'held'; readonly listener: OwnedFd }
+  | { readonly is: 'open'; readonly listener: OwnedFd };
+
+type PhaseName = Phase['is'];
+
+/**
+ * Every change of phase that there is, with its cause. `docs/protocol.md` shows the same as a diagram, and a test compares
+ * the two.
+ */
+export const transitions: { readonly [from in PhaseName]: { readonly [to in PhaseName]?: string } } = {
+  starting: { 'taking-over': 'ready()', 'shutting-down': 'told to stop' },
+  'taking-over': {
+    serving: 'no predecessor, COMMITTED, or the predecessor died',
+    'shutting-down': 'ABORT, no answer, nothing to accept on, or told to stop',
+  },
+  serving: {
+    offering: 'a visitor, or upgrade()',
+    'draining-in-place': 'reexec()',
+    'shutting-down': 'told to stop',
+  },
+  offering: {
+    serving: 'rollback, or a successor that serves beside this process',
+    draining: 'commit',
+    'shutting-down': 'told to stop',
+  },
+  draining: { serving: 'give-back', left: 'drained' },
+  'draining-in-place': { serving: 'the exec failed', 'shutting-down': 'told to stop' },
+  'shutting-down': { left: 'drained' },
+  left: {},
+};
+
+/** Why a process may go from one phase to another; throws for a change that is in no design, and so a bug. */
+export function causeOf(from: PhaseName, to: PhaseName): string {
+  const cause = transitions[from][to];
+  if (cause === undefined) throw new Error(`a process that is ${from} cannot become ${to}`);
+  return cause;
+}
