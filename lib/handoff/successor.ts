@@ -121,7 +121,9 @@ export class Takeover implements Inheritance {
       const states = new Map<string, SavedState>();
       const early = stateEntries.filter((entry) => !entry.late);
       while (states.size < early.length) {
-        const state = assembler.take(await control.expect(['STATE'], signal));
+        const frame = await control.expect(['STATE'], signal).catch(nullIfGone);
+        if (frame === null) break;
+        const state = assembler.take(frame);
         if (state !== null) states.set(state.name, state);
       }
       const lateStates = new Set(stateEntries.filter((entry) => entry.late).map((entry) => entry.name));
@@ -133,6 +135,8 @@ export class Takeover implements Inheritance {
       throw error;
     }
   }
+      // Of a predecessor that is gone nothing comes any more; but its listeners are here, with whoever waits in their
+      // queues. To serve them without its state is better than to close them and start afresh.
 
   /** The inherited descriptors that nobody has taken yet, the reserved ones left out. */
   get unclaimed(): ManifestEntry[] {
@@ -241,3 +245,9 @@ function verifyAll(entries: readonly ManifestEntry[], descriptors: readonly Owne
   }
   return inherited;
 }
+/** Null where the predecessor is gone; any other failure stays one. */
+function nullIfGone(error: unknown): null {
+  if (error instanceof HandoffError && error.code === 'ERR_HANDOFF_PREDECESSOR_EXITED') return null;
+  throw error;
+}
+
