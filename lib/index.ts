@@ -5,7 +5,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import { abortReason, Deadline, untilAborted } from './channel/deadline.ts';
 import type { DrainReport, HandoffEvents } from './events.ts';
-import { duplicateTo } from './fd/descriptor.ts';
 import { HandoffError } from './fd/handoff-error.ts';
 import { isSupported } from './fd/native.ts';
 import type { OwnedFd } from './fd/owned-fd.ts';
@@ -27,6 +26,7 @@ import {
   type UpgradeOptions,
 } from './options.ts';
 import { type ControlPath, causeOf, type Phase, type Upstream } from './phase.ts';
+import type { CapturedStderr } from './process/captured-stderr.ts';
 import { execInPlace, requireMainThread } from './process/exec-in-place.ts';
 import { flushOutput, leave } from './process/leave.ts';
 import { claimControlPath, type Found, findPredecessor } from './process/predecessor-search.ts';
@@ -107,7 +107,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   #upstream: Upstream = { is: 'none' };
   #control: ControlPath;
   /** The real standard error, while descriptor 2 leads to the predecessor. */
-  #stderr: OwnedFd | null;
+  readonly #stderr: CapturedStderr | null;
   /** A successor beside this process, which inherits its role when it leaves. */
   #heir: Successor | null = null;
   #draining = new AbortController();
@@ -136,6 +136,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       onRefusal: (error, peer) => diagnosticsChannel('fd-handoff:refusal').publish({ error, peer }),
     });
     takeover?.calledOff.addEventListener('abort', () => this.#letGoIfStarting(), { once: true });
+    void takeover?.predecessorLost.then(() => this.#restoreStderr());
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
     });
@@ -428,10 +429,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   /** Until commit the end of standard error goes to the predecessor, who reports a failure with it. */
   #restoreStderr(): void {
-    if (this.#stderr === null) return;
-    duplicateTo(this.#stderr.fd, 2);
-    this.#stderr.close();
-    this.#stderr = null;
+    this.#stderr?.restore();
   }
 
   // ---- as a predecessor ----

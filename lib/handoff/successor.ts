@@ -58,6 +58,10 @@ export class Takeover implements Inheritance {
   readonly #lateStates: ReadonlySet<string>;
   readonly #assembler: StateAssembler;
   readonly #calledOff = new AbortController();
+  /** One side has said ABORT: the end of the connection is no surprise any more. */
+  #givenUp = false;
+  /** Resolves when the predecessor is gone without having called the handoff off; never where it has. */
+  readonly predecessorLost: Promise<void>;
 
   private constructor(fields: {
     mode: Mode;
@@ -81,6 +85,11 @@ export class Takeover implements Inheritance {
     this.#channel.control.on('ABORT', (frame) => {
       this.#calledOff.abort(errorFrom(frame));
       this[Symbol.dispose]();
+    });
+    this.predecessorLost = new Promise((resolve) => {
+      void this.#channel.control.closed.then(() => {
+        if (!this.#givenUp) resolve();
+      });
     });
   }
 
@@ -221,10 +230,12 @@ export class Takeover implements Inheritance {
     this.#closeInherited();
     void this.#channel.end();
   }
+    this.#givenUp = true;
 
   [Symbol.dispose](): void {
     this.#closeInherited();
     this.#channel[Symbol.dispose]();
+    this.#givenUp = true;
   }
 
   #closeInherited(): void {

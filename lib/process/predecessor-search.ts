@@ -8,6 +8,7 @@ import { peerCredentials } from '../fd/peer-credentials.ts';
 import { checkControlPath, claimUnixPath, connectTo } from '../handoff/control-path.ts';
 import { controlBacklog } from '../handoff/reception.ts';
 import { Takeover } from '../handoff/successor.ts';
+import { CapturedStderr } from './captured-stderr.ts';
 import { takeInheritedChannel } from './environment.ts';
 import { Survival } from './survival.ts';
 
@@ -23,7 +24,7 @@ export interface SearchOptions {
 export type Found =
   /** This process is its own predecessor. */
   | { readonly is: 'survival'; readonly survival: Survival }
-  | { readonly is: 'takeover'; readonly takeover: Takeover; readonly stderr: OwnedFd | null }
+  | { readonly is: 'takeover'; readonly takeover: Takeover; readonly stderr: CapturedStderr | null }
   /** Nobody is there; the control path, where there is one, is ours now. */
   | { readonly is: 'fresh'; readonly control: OwnedFd | null };
 
@@ -51,9 +52,10 @@ export async function findPredecessor({ control, intent, timeout }: SearchOption
   if (survival !== null) return { is: 'survival', survival };
   const inherited = takeInheritedChannel();
   if (inherited !== null) {
+    const stderr = inherited.stderr === null ? null : new CapturedStderr(inherited.stderr);
     const takeover = await takeOver(inherited.control, inherited.lane, intent, timeout);
-    if (takeover !== null) return { is: 'takeover', takeover, stderr: inherited.stderr };
-    inherited.stderr?.close();
+    if (takeover !== null) return { is: 'takeover', takeover, stderr };
+    stderr?.restore();
   }
   if (control === null) return { is: 'fresh', control: null };
   checkControlPath(control);
