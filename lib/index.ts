@@ -29,6 +29,7 @@ import { type ControlPath, causeOf, type Phase, type Upstream } from './phase.ts
 import type { CapturedStderr } from './process/captured-stderr.ts';
 import { execInPlace, requireMainThread } from './process/exec-in-place.ts';
 import { flushOutput, leave } from './process/leave.ts';
+import { isAnswered } from './process/owner-probe.ts';
 import { claimControlPath, type Found, findPredecessor } from './process/predecessor-search.ts';
 import { type SignalAction, SignalListeners } from './process/signals.ts';
 import { SpawnedSuccessor } from './process/spawned-successor.ts';
@@ -135,8 +136,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       onVisitor: (visitor) => void this.#receive(visitor),
       onRefusal: (error, peer) => diagnosticsChannel('fd-handoff:refusal').publish({ error, peer }),
     });
-    takeover?.calledOff.addEventListener('abort', () => this.#letGoIfStarting(), { once: true });
     void takeover?.predecessorLost.then(() => this.#restoreStderr());
+    takeover?.calledOff.addEventListener('abort', () => this.#letGoIfStarting(), { once: true });
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
     });
@@ -356,13 +357,14 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       'The predecessor answered the ready pipe with neither COMMITTED nor ABORT',
     );
     const decision = await takeover.announceReady(deadline.signal);
+    const inherited = takeover.take(controlName);
+    if (inherited !== null) this.#control = { is: 'held', listener: inherited.descriptor };
+    if (decision === 'orphaned') await this.#mustBeAlone();
     let leave = () => {};
     const gone = new Promise<void>((resolve) => {
       leave = resolve;
     });
     if (decision === 'committed') this.#upstream = { is: 'connected', takeover, gone };
-    const inherited = takeover.take(controlName);
-    if (inherited !== null) this.#control = { is: 'held', listener: inherited.descriptor };
     takeover.settle({
       onConnection: (connection) =>
         this.#mayAdopt() && this.#estate.adopt(connection, (error) => this.#inBackground(Promise.reject(error))),
@@ -372,6 +374,20 @@ export class Handoff extends EventEmitter<HandoffEvents> {
         this.#inBackground(this.#afterPredecessor(takeover, end));
       },
     });
+  }
+
+  /**
+   * The predecessor is gone without a word. If only the connection is, and it serves on, or if the one before it serves
+   * again, then that process is the owner: nobody else accepts on the control path before this one does.
+   */
+  async #mustBeAlone(): Promise<void> {
+    const held = this.#control.is === 'held' ? boundAddress(this.#control.listener.fd).path : undefined;
+    const path = held ?? this.#settings.control;
+    if (path === null || !(await isAnswered(path))) return;
+    throw new HandoffError(
+      'ERR_HANDOFF_ABORTED',
+      `The connection to the predecessor broke before it had committed, and a process serves on ${path}: that one stays the owner.`,
+    );
   }
 
   /** Accepts on the control path, except beside an owner who does. */

@@ -3,6 +3,7 @@ import { type Message, receiveMessage, sendMessage } from '../fd/message.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import type { Control } from './control.ts';
 import { type Frame, readInteger } from './frame.ts';
+import { endOfLane } from './lane-end.ts';
 import { parseTokenLine, type Token, tokenLine, tokenLineLength } from './token.ts';
 import { trace } from './trace.ts';
 
@@ -65,6 +66,11 @@ export class SendingChannel implements Disposable {
       if (!isGone(error)) throw error;
       throw new HandoffError('ERR_HANDOFF_SUCCESSOR_EXITED', 'The successor closed its lane.', { cause: error });
     }
+  }
+
+  /** Resolves when the peer has closed its lane, or ours is closed: for when the control connection is gone. */
+  laneEnd(): Promise<void> {
+    return endOfLane(this.#lane);
   }
 
   /** Closes the lane, and the control connection when the peer has read what was said on it. */
@@ -145,6 +151,11 @@ export class ReceivingChannel implements Disposable {
       );
     }
     return descriptors;
+  }
+
+  /** Resolves when the peer has closed its lane, or ours is closed: for when the control connection is gone. */
+  laneEnd(): Promise<void> {
+    return endOfLane(this.#lane);
   }
 
   /** Closes the lane, and the control connection when the peer has read what was said on it. */

@@ -147,7 +147,12 @@ export class Succession implements Successor {
       departure = 'released';
     });
     channel.control.on('UNCLAIMED', (frame: Frame) => onUnclaimed(readArray(frame, 'names', isString)));
-    this.departure = channel.control.closed.then(() => departure);
+    this.departure = channel.control.closed.then(async () => {
+      // A connection can break while the successor lives and serves: to serve again beside it would make two owners.
+      if (departure === 'died') await channel.laneEnd();
+      channel[Symbol.dispose]();
+      return departure;
+    });
   }
 
   committed(drainTimeout: number, mode: Mode): void {

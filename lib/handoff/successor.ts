@@ -24,7 +24,7 @@ import { isStateEntry, type SavedState, StateAssembler } from './state.ts';
 export type Decision =
   /** The predecessor said COMMITTED. */
   | 'committed'
-  /** The predecessor died before it could say anything: what was received is ours. */
+  /** The connection ended before the predecessor could say anything: it died, or the connection broke. */
   | 'orphaned';
 
 /** How the predecessor left. */
@@ -135,6 +135,8 @@ export class Takeover implements Inheritance {
         const state = assembler.take(frame);
         if (state !== null) states.set(state.name, state);
       }
+      // Of a predecessor that is gone nothing comes any more; but its listeners are here, with whoever waits in their
+      // queues. To serve them without its state is better than to close them and start afresh.
       const lateStates = new Set(stateEntries.filter((entry) => entry.late).map((entry) => entry.name));
       return new Takeover({ mode, predecessor, channel, inherited, states, lateStates, assembler });
     } catch (error) {
@@ -144,8 +146,6 @@ export class Takeover implements Inheritance {
       throw error;
     }
   }
-      // Of a predecessor that is gone nothing comes any more; but its listeners are here, with whoever waits in their
-      // queues. To serve them without its state is better than to close them and start afresh.
 
   /** The inherited descriptors that nobody has taken yet, the reserved ones left out. */
   get unclaimed(): ManifestEntry[] {
@@ -211,7 +211,9 @@ export class Takeover implements Inheritance {
     control.on('DRAINED', (frame) => {
       end = { how: 'drained', report: frame.payload.report };
     });
-    void control.closed.then(() => {
+    void control.closed.then(async () => {
+      // The open lane tells a predecessor whose connection broke that its successor lives; and it may live as well.
+      if (end.how === 'died') await this.#channel.laneEnd();
       this.#channel[Symbol.dispose]();
       onEnd(end);
     });
@@ -228,20 +230,26 @@ export class Takeover implements Inheritance {
   abort(error: unknown): void {
     this.#channel.control.send('ABORT', abortPayload(error));
     this.#closeInherited();
+    this.#givenUp = true;
     void this.#channel.end();
   }
-    this.#givenUp = true;
 
   [Symbol.dispose](): void {
+    this.#givenUp = true;
     this.#closeInherited();
     this.#channel[Symbol.dispose]();
-    this.#givenUp = true;
   }
 
   #closeInherited(): void {
     for (const { descriptor } of this.#inherited.values()) descriptor.close();
     this.#inherited.clear();
   }
+}
+
+/** Null where the predecessor is gone; any other failure stays one. */
+function nullIfGone(error: unknown): null {
+  if (error instanceof HandoffError && error.code === 'ERR_HANDOFF_PREDECESSOR_EXITED') return null;
+  throw error;
 }
 
 function verifyAll(entries: readonly ManifestEntry[], descriptors: readonly OwnedFd[]): Map<string, Inherited> {
@@ -256,9 +264,3 @@ function verifyAll(entries: readonly ManifestEntry[], descriptors: readonly Owne
   }
   return inherited;
 }
-/** Null where the predecessor is gone; any other failure stays one. */
-function nullIfGone(error: unknown): null {
-  if (error instanceof HandoffError && error.code === 'ERR_HANDOFF_PREDECESSOR_EXITED') return null;
-  throw error;
-}
-

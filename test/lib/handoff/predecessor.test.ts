@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HandoffError } from '../../../lib/fd/handoff-error.ts';
 import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
@@ -272,6 +273,15 @@ describe('a successor that goes without a word', () => {
     expect(await succession.departure).toBe('died');
     succession[Symbol.dispose]();
   });
+
+  it('after commit, with its lane open: only the connection has broken, and it lives', async () => {
+    const succession = new Succession(meeting.candidate, () => {});
+    meeting.receiving.control.destroy();
+    await meeting.sending.control.closed;
+    expect(await Promise.race([succession.departure, delay(50, 'nothing')])).toBe('nothing');
+    meeting.receivingLane.close();
+    expect(await succession.departure).toBe('died');
+  });
 });
 
 describe('a successor that answers with what does not belong there', () => {
@@ -297,6 +307,7 @@ describe('a successor that answers with what does not belong there', () => {
     const named: string[][] = [];
     const succession = new Succession(meeting.candidate, (names) => named.push(names));
     meeting.receiving.control.send('UNCLAIMED', { names: [1] });
+    meeting.receiving[Symbol.dispose]();
     expect(await succession.departure).toBe('died');
     expect(named).toEqual([]);
   });

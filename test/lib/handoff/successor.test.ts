@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../lib/channel/frame.ts';
 import { pipe } from '../../../lib/fd/descriptor.ts';
@@ -156,7 +157,6 @@ describe('a predecessor that goes without a word leaves nothing behind', () => {
   });
 });
 
-describe('a predecessor that calls it off is heard', () => {
 describe('a predecessor that goes when its descriptors are over leaves them, without the state that is missing', () => {
   it.each(stages.slice(5))('stage %i', async (stage) => {
     const taking = meeting.takeOver();
@@ -170,6 +170,7 @@ describe('a predecessor that goes when its descriptors are over leaves them, wit
   });
 });
 
+describe('a predecessor that calls it off is heard', () => {
   it.each(stages)('stage %i', async (stage) => {
     const rejected = expect(meeting.takeOver()).rejects.toMatchObject({ code: 'ERR_HANDOFF_BUSY', message: 'not now' });
     for (const [, act] of steps().slice(0, stage)) await act();
@@ -286,7 +287,7 @@ describe('settle', () => {
     const { takeover, control, end } = await settled();
     expect((await control.expect(['UNCLAIMED'], never)).payload).toEqual({ names: ['web'] });
     expect(takeover.unclaimed).toEqual([]);
-    control.destroy();
+    meeting.sending[Symbol.dispose]();
     await end;
   });
 
@@ -318,8 +319,17 @@ describe('settle', () => {
   ])('hears of an end with %s', async (word, expected) => {
     const { control, end } = await settled();
     if (word === 'RELEASED') control.send('RELEASED', {});
-    void control.end();
+    void meeting.sending.end();
     expect(await end).toEqual(expected);
+  });
+
+  it('takes a predecessor whose lane is open for alive, though the connection is gone', async () => {
+    const { control, end } = await settled();
+    control.destroy();
+    await meeting.receiving.control.closed;
+    expect(await Promise.race([end, delay(50, 'nothing')])).toBe('nothing');
+    meeting.sendingLane.close();
+    expect(await end).toEqual({ how: 'died' });
   });
 });
 
