@@ -547,14 +547,15 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     void successor.departure.then((departure) => {
       if (departure === 'died') died.abort();
     });
-    this.#inBackground(this.#sendLateStates(successor, died.signal));
+    const said = this.#sendLateStates(successor, died.signal).catch((error) => this.#report(error));
     const { drainTimeout } = this.#settings;
     const limits = {
       idle: Number.POSITIVE_INFINITY,
       halfSent: Math.min(halfSentGrace, drainTimeout),
       total: drainTimeout,
     };
-    await this.#drainToEnd('handoff', limits, { successor, pid, died: died.signal, mover });
+    const settled = Promise.all([said, successor.settled]);
+    await this.#drainToEnd('handoff', limits, { successor, pid, died: died.signal, mover, settled });
   }
 
   async #sendLateStates(successor: Successor, died: AbortSignal): Promise<void> {
@@ -571,8 +572,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async #serveAgain(): Promise<void> {
     this.#draining = new AbortController();
     this.#estate.reassert();
-    await this.#estate.accept();
-    await this.#openControl(null);
+    for (const failure of await this.#estate.acceptAgain()) this.#report(failure);
+    await this.#openControl(null).catch((error) => this.#report(error));
     this.#enter({ is: 'serving' });
   }
 
@@ -612,7 +613,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     } catch (error) {
       // An offer that failed has said ABORT and closed the connection; this is for those that were never made.
       control.send('REFUSED', abortPayload(error));
-      void control.end().then(() => channel?.[Symbol.dispose]());
+      void (channel ?? control).end();
     }
   }
 
@@ -657,7 +658,13 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async #drainToEnd(
     reason: DrainReport['reason'],
     limits: DrainLimits,
-    heir: { successor: Successor; pid: number; died: AbortSignal; mover: Mover | null } | null,
+    heir: {
+      successor: Successor;
+      pid: number;
+      died: AbortSignal;
+      mover: Mover | null;
+      settled: Promise<unknown>;
+    } | null,
   ): Promise<void> {
     const begun = performance.now();
     const cancel = heir?.died ?? new AbortController().signal;
@@ -665,7 +672,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     // this process be.
     const upstream =
       this.#upstream.is === 'connected' && this.#upstream.takeover.mode === 'replace' ? this.#upstream : null;
-    const noMoreComing = heir === null ? Promise.resolve() : upstream?.gone;
+    const noMoreComing = Promise.all([heir?.settled, heir === null ? null : upstream?.gone]);
     const end = await this.#estate.drain(limits, this.#force.signal, cancel, heir?.mover ?? null, noMoreComing);
     if (end.how === 'cancelled' && heir !== null) return this.#giveBack(heir.pid);
     const counts = end.how === 'drained' ? end.counts : { moved: 0, drained: 0, forced: 0 };
@@ -685,6 +692,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     // Asked before they are told: they hang up then.
     const heirs = [successor, this.#heir].filter((heir) => heir !== null);
     for (const heir of heirs) await heir.drained({ ...report });
+    // A predecessor that still drains must have read that it is not to step in.
+    if (this.#upstream.is === 'connected') await this.#upstream.takeover.leave();
     this.#letGo(
       heirs.length === 0 ? 'remove' : 'close',
       heirs.some(({ inheritsControl }) => inheritsControl),

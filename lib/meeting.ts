@@ -1,5 +1,5 @@
 import { HandoffError } from './fd/handoff-error.ts';
-import { readHello } from './handoff/hello.ts';
+import { readHello, takesDescriptors } from './handoff/hello.ts';
 import { type Candidate, Succession, type Successor } from './handoff/predecessor.ts';
 import type { ReadyPipe } from './handoff/ready-pipe.ts';
 import { ProgramSuccession } from './process/program-succession.ts';
@@ -28,6 +28,12 @@ export async function firstWord(
   const either = AbortSignal.any([signal, heard.signal]);
   const greeted = channel.control.expect(['HELLO'], either).then((frame): Meeting => {
     const hello = readHello(frame);
+    if (!takesDescriptors(hello.intent)) {
+      throw new HandoffError(
+        'ERR_HANDOFF_PROTOCOL',
+        `The spawned successor came to "${hello.intent}", not to take over.`,
+      );
+    }
     if (channel.readToken() === hello.token) return { how: 'channel', candidate: { channel, hello }, pid, spawned };
     throw new HandoffError(
       'ERR_HANDOFF_PROTOCOL',

@@ -78,7 +78,11 @@ export class Control {
 
   /** Sends one frame. After the connection has ended this does nothing: that is told to whoever reads. */
   send(name: FrameName, payload: JsonObject, bytes?: Buffer): void {
-    const frame = encodeFrame(name, payload, bytes);
+    this.sendEncoded(name, encodeFrame(name, payload, bytes));
+  }
+
+  /** Sends a frame that was encoded before. */
+  sendEncoded(name: FrameName, frame: Buffer): void {
     if (!this.#socket.writable) return;
     trace('sending', name, this);
     this.#socket.write(frame);
@@ -207,7 +211,7 @@ export class Control {
   #unexpected(frame: Frame, expected: readonly FrameName[]): HandoffError {
     return new HandoffError(
       'ERR_HANDOFF_PROTOCOL',
-      `The ${this.peer} sent ${frame.name} where ${expected.join(' or ')} belongs.`,
+      `The ${this.peer} sent ${frame.name} where ${expected.join(' or ') || 'nothing'} belongs.`,
     );
   }
 

@@ -1,5 +1,5 @@
 import type { ReceivingChannel, SendingChannel } from '../channel/channel.ts';
-import { type Frame, isObject, type Json, type JsonObject, readArray } from '../channel/frame.ts';
+import { encodeFrame, type Frame, isObject, type Json, type JsonObject, readArray } from '../channel/frame.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
 
@@ -65,11 +65,14 @@ export class ConnectionSender {
       return { id, route, remote, data, head: head.length };
     });
     try {
+      // First of all, because it throws where a frame would be too large: a batch on the lane that no frame announces
+      // would be taken for the next one's.
+      const frame = encodeFrame('CONNECTIONS', { entries }, Buffer.concat(batch.map(({ head }) => head)));
       this.#channel.putBatch(batch.map(({ fd }) => fd));
       const answered = new Promise<void>((resolve) => {
         this.#settleBatch = resolve;
       });
-      control.send('CONNECTIONS', { entries }, Buffer.concat(batch.map(({ head }) => head)));
+      control.sendEncoded('CONNECTIONS', frame);
       // No deadline: a successor that is stopped has the batch in its lane, and would serve it when it goes on. Only an
       // answer or its death says whose these connections are.
       await Promise.race([answered, control.closed]);

@@ -5,8 +5,11 @@ import { connectionsFeature } from './connection-transfer.ts';
 
 export const protocolVersion = 1;
 
+/** What a successor says in `features` that answers every COMMITTED with UNCLAIMED, be there a name in it or not. */
+export const unclaimedFeature = 'unclaimed';
+
 /** What this version can do beyond the bare protocol; a peer that does not know a name ignores it. */
-export const features: readonly string[] = ['released', 'unclaimed', connectionsFeature];
+export const features: readonly string[] = ['released', unclaimedFeature, connectionsFeature];
 
 const intents = ['takeover', 'share', 'status', 'upgrade'] as const;
 

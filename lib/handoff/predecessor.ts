@@ -5,7 +5,7 @@ import { type Frame, isString, type JsonObject, readArray } from '../channel/fra
 import { trace } from '../channel/trace.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { ConnectionSender, connectionsFeature, type Departing } from './connection-transfer.ts';
-import { features, type Hello, protocolVersion } from './hello.ts';
+import { features, type Hello, protocolVersion, unclaimedFeature } from './hello.ts';
 import { describeForManifest, type NamedDescriptor, readyName } from './manifest.ts';
 import { ReadyPipe } from './ready-pipe.ts';
 import { type SavedState, sendState } from './state.ts';
@@ -115,6 +115,11 @@ export interface Successor {
   readonly departure: Promise<Departure>;
   /** Whether it accepts on the control path from now on. */
   readonly inheritsControl: boolean;
+  /**
+   * Settles, and never rejects, when it has shown that it lives after COMMITTED, or is gone, or cannot show it. Before
+   * that the predecessor must not leave: the newline may have been the last that a process has done.
+   */
+  readonly settled: Promise<void>;
   /** Tells it that it is the owner now; `drainTimeout` in milliseconds. */
   committed(drainTimeout: number, mode: Mode): void;
   lateStates(states: readonly SavedState[], signal: AbortSignal): Promise<void>;
@@ -133,6 +138,7 @@ export class Succession implements Successor {
   readonly inheritsControl = true;
   readonly #channel: SendingChannel;
   readonly departure: Promise<Departure>;
+  readonly settled: Promise<void>;
 
   readonly takesConnections: boolean;
   readonly #connections: ConnectionSender;
@@ -146,13 +152,20 @@ export class Succession implements Successor {
     channel.control.on('RELEASED', () => {
       departure = 'released';
     });
-    channel.control.on('UNCLAIMED', (frame: Frame) => onUnclaimed(readArray(frame, 'names', isString)));
+    const answered = new Promise<void>((resolve) => {
+      channel.control.on('UNCLAIMED', (frame: Frame) => {
+        resolve();
+        onUnclaimed(readArray(frame, 'names', isString));
+      });
+    });
     this.departure = channel.control.closed.then(async () => {
       // A connection can break while the successor lives and serves: to serve again beside it would make two owners.
       if (departure === 'died') await channel.laneEnd();
       channel[Symbol.dispose]();
       return departure;
     });
+    const answers = hello.features.includes(unclaimedFeature);
+    this.settled = answers ? Promise.race([answered, channel.control.closed]) : Promise.resolve();
   }
 
   committed(drainTimeout: number, mode: Mode): void {

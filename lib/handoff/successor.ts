@@ -1,12 +1,12 @@
 import type { ReceivingChannel } from '../channel/channel.ts';
 import { abortReason } from '../channel/deadline.ts';
-import { errorFrom, readArray, readInteger } from '../channel/frame.ts';
+import { errorFrom, type Frame, readArray, readInteger } from '../channel/frame.ts';
 import { createToken } from '../channel/token.ts';
 import { trace } from '../channel/trace.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
 import { type Arriving, receiveConnections } from './connection-transfer.ts';
-import { helloPayload, type Intent } from './hello.ts';
+import { helloPayload, type Intent, protocolVersion } from './hello.ts';
 import type { Inheritance } from './inheritance.ts';
 import {
   controlName,
@@ -112,6 +112,7 @@ export class Takeover implements Inheritance {
       control.send('HELLO', helloPayload(intent, token));
 
       const welcome = await control.expect(['WELCOME'], signal);
+      checkVersion(welcome);
       const predecessor = { pid: readInteger(welcome, 'pid'), generation: readInteger(welcome, 'generation') };
       control.peerPid = predecessor.pid;
 
@@ -195,9 +196,10 @@ export class Takeover implements Inheritance {
   settle({ onConnection, onLateState, onEnd }: AfterCommit): void {
     const { control } = this.#channel;
     const unclaimed = this.unclaimed.map(({ name }) => name);
-    // Without a word the predecessor would keep its copies while it drains, and whoever connects would wait in a queue
-    // that nobody serves.
-    if (unclaimed.length > 0 && this.mode === 'replace') control.send('UNCLAIMED', { names: unclaimed });
+    // Without their names the predecessor would keep its copies while it drains, and whoever connects would wait in a
+    // queue that nobody serves. Without any name it is what tells the predecessor that this process has outlived its
+    // newline.
+    if (this.mode === 'replace') control.send('UNCLAIMED', { names: unclaimed });
     this.#closeInherited();
     let end: PredecessorEnd = { how: 'died' };
     control.on('STATE', (frame) => {
@@ -226,6 +228,12 @@ export class Takeover implements Inheritance {
     this.#channel.control.send('RELEASED', {});
   }
 
+  /** Hangs up in good order: the predecessor has read `release()` when this resolves, or does not read any more. */
+  async leave(): Promise<void> {
+    this.release();
+    await this.#channel.end();
+  }
+
   /** Gives the takeover up before it was decided: the predecessor stays, and what was received is closed. */
   abort(error: unknown): void {
     this.#channel.control.send('ABORT', abortPayload(error));
@@ -246,6 +254,13 @@ export class Takeover implements Inheritance {
   }
 }
 
+function checkVersion(welcome: Frame): void {
+  const version = readInteger(welcome, 'protocol');
+  if (version === protocolVersion) return;
+  throw new HandoffError(
+    'ERR_HANDOFF_VERSION',
+    `The predecessor chose protocol version ${version}, and this process speaks ${protocolVersion}: update the older of the two programs.`,
+  );
 /** Null where the predecessor is gone; any other failure stays one. */
 function nullIfGone(error: unknown): null {
   if (error instanceof HandoffError && error.code === 'ERR_HANDOFF_PREDECESSOR_EXITED') return null;

@@ -274,14 +274,20 @@ export class Estate {
   /** Accepts everywhere. When one place fails, those that accept already stop again. */
   async accept(): Promise<void> {
     try {
-      for (const served of this.#served.values()) {
-        // One that was abandoned to a successor which then died: the others must serve again all the same.
-        if (!served.place.closed) await served.accept();
-      }
+      for (const served of this.#served.values()) await served.accept();
     } catch (error) {
       this.stopAccepting();
       throw error;
     }
+  }
+
+  /** Accepts again after a drain that was called off: on doubt everywhere it can. Returns what could not. */
+  async acceptAgain(): Promise<Error[]> {
+    const failures: Error[] = [];
+    for (const served of this.#served.values()) {
+      if (!served.place.closed) await served.accept().catch((error: Error) => failures.push(error));
+    }
+    return failures;
   }
 
   stopAccepting(): void {

@@ -31,7 +31,7 @@ test('SIGHUP replaces the process: the successor serves on the same port and the
   expect({ restored, counter }).toEqual({ restored: true, counter: 1 });
   expect(await first.exited).toEqual({ code: 0, signal: null });
   expect((await ask({ port })).servedBy).toBe(pid);
-  expect((await first.event('late-state')).bytes).toEqual([1, 2, 3]);
+  expect(await first.event('late-state')).toMatchObject({ length: 3 });
 });
 
 test('a request in flight at the handoff is answered in full, with Connection: close', async () => {
@@ -159,6 +159,38 @@ test('a successor that dies after commit while the predecessor drains: the prede
   await next.ready(1);
   expect((await ask({ port })).servedBy).toBe(next.pid);
   expect(await first.exited).toEqual({ code: 0, signal: null });
+});
+
+test('a successor that dies right after its newline, with nothing to drain here: the predecessor serves on', async () => {
+  await using scene = new Scene();
+  const { first, port } = await started(scene);
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const dying = scene.server({ BEHAVIOUR: 'die-at-newline' });
+    expect(await dying.exited).toMatchObject({ signal: 'SIGKILL' });
+    await expect.poll(() => ask({ port }).then(({ servedBy }) => servedBy)).toBe(first.pid);
+  }
+  expect(first.told.filter(({ event }) => event === 'gone')).toEqual([]);
+});
+
+test('a late state of some megabytes arrives, also where there is nothing to drain', async () => {
+  await using scene = new Scene();
+  const { first } = await started(scene, { LATE_BYTES: String(3 * 1024 * 1024) });
+  first.signal('SIGHUP');
+  expect(await first.event('late-state')).toMatchObject({ length: 3 * 1024 * 1024 });
+  expect(await first.exited).toEqual({ code: 0, signal: null });
+});
+
+test('a successor that is told to stop while its predecessor still drains: nothing is given back', async () => {
+  await using scene = new Scene();
+  const { first, port } = await started(scene, { LATE_BYTES: String(30 * 1024 * 1024) });
+  const slow = ask({ port }, '/?wait=2000');
+  await first.event('began');
+  const { pid } = await askJson<{ pid: number }>({ port }, '/admin/upgrade', {});
+  first.signal('SIGTERM', pid);
+  await first.event('gone', (told) => told.pid === pid);
+  await slow;
+  expect(await first.exited).toEqual({ code: 0, signal: null });
+  expect(first.told.filter(({ event }) => event === 'give-back')).toEqual([]);
 });
 
 test('standard error: its end comes with a failed upgrade, and the successor has the real one from ready on', async () => {

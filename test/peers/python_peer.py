@@ -660,11 +660,11 @@ class Peer:
         tell("decided", how="orphaned" if committed is None else "committed")
         if BEHAVIOUR == "hang-at-commit":
             await self.hang("committed")
-        if unclaimed:
-            if self.takeover.mode == "replace":
-                await control.send(UNCLAIMED, {"names": unclaimed})
-            for name in unclaimed:
-                os.close(self.fds.pop(name))
+        if self.takeover.mode == "replace":
+            # Without a name, too: the predecessor does not leave before it knows that its successor lives.
+            await control.send(UNCLAIMED, {"names": unclaimed})
+        for name in unclaimed:
+            os.close(self.fds.pop(name))
         self.phase = "serving"
         self.start(self.watch_predecessor())
         if self.takeover.mode != "keep":

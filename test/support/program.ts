@@ -38,6 +38,7 @@ export class Program {
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
     });
+    process.once('exit', this.#killAll);
     this.exited = new Promise((resolve) => {
       this.child.once('exit', (code, signal) => {
         resolve({ code, signal });
@@ -84,6 +85,13 @@ export class Program {
 
   /** Ends every process that has told something, and waits for the one that the test started. */
   async end(): Promise<void> {
+    this.#killAll();
+    process.off('exit', this.#killAll);
+    await this.exited;
+  }
+
+  /** Also where a test ended by its time limit, and nobody disposes of anything. */
+  readonly #killAll = () => {
     for (const pid of this.pids) {
       try {
         process.kill(pid, 'SIGKILL');
@@ -91,8 +99,7 @@ export class Program {
         // Gone already, as most are.
       }
     }
-    await this.exited;
-  }
+  };
 
   #read(text: string): void {
     const lines = (this.#pending + text).split('\n');

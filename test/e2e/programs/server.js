@@ -1,6 +1,7 @@
 // The server that the end-to-end tests replace. What it does comes from the environment, so that a test can give its
 // successor another behaviour; what happens inside is told on standard output, a JSON object a line, and asked for over
 // HTTP under /admin/.
+import { subscribe } from 'node:diagnostics_channel';
 import { readdirSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -102,8 +103,8 @@ const restored = await app.state('counter', {
 });
 await app.state('late', {
   late: true,
-  save: () => new Uint8Array([1, 2, 3]),
-  restore: (value) => tell('late-state', { bytes: [...value] }),
+  save: () => new Uint8Array(Number(process.env.LATE_BYTES ?? 3)),
+  restore: (value) => tell('late-state', { length: value.length }),
 });
 
 if (BEHAVIOUR === 'exit') process.exit(3);
@@ -112,6 +113,12 @@ if (BEHAVIOUR === 'hang') {
   tell('hanging');
   setInterval(() => {}, 1000);
   await new Promise(() => {});
+}
+
+if (BEHAVIOUR === 'die-at-newline') {
+  subscribe('fd-handoff:frame', ({ moment, name }) => {
+    if (moment === 'sent' && name === 'READY') process.kill(process.pid, 'SIGKILL');
+  });
 }
 
 tell('starting', { generation: app.generation, listening });

@@ -291,13 +291,12 @@ describe('settle', () => {
     await end;
   });
 
-  it('says nothing where everything was taken', async () => {
+  it('answers the commit with no name where everything was taken', async () => {
     const takeover = await taken();
     const web = takeover.take('web');
     expect(takeover.take('web')).toBeNull();
     takeover.settle({ onConnection: () => false, onLateState: () => {}, onEnd: () => {} });
-    takeover.release();
-    expect((await meeting.sending.control.expect(['RELEASED'], never)).name).toBe('RELEASED');
+    expect((await meeting.sending.control.expect(['UNCLAIMED'], never)).payload).toEqual({ names: [] });
     // What was taken is the taker's.
     expect(web?.descriptor.closed).toBe(false);
     web?.descriptor.close();

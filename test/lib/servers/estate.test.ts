@@ -191,7 +191,7 @@ describe('a listener that the successor has no use for', () => {
     expect(existsSync(path)).toBe(false);
 
     estate.reassert();
-    await estate.accept();
+    expect(await estate.acceptAgain()).toEqual([]);
     expect(await ask(web.place.address.port)).toContain('hello');
     expect(estate.descriptors.map(({ name }) => name)).toEqual(['web']);
   });
