@@ -261,6 +261,8 @@ function checkVersion(welcome: Frame): void {
     'ERR_HANDOFF_VERSION',
     `The predecessor chose protocol version ${version}, and this process speaks ${protocolVersion}: update the older of the two programs.`,
   );
+}
+
 /** Null where the predecessor is gone; any other failure stays one. */
 function nullIfGone(error: unknown): null {
   if (error instanceof HandoffError && error.code === 'ERR_HANDOFF_PREDECESSOR_EXITED') return null;
