@@ -103,8 +103,8 @@ const restored = await app.state('counter', {
 });
 await app.state('late', {
   late: true,
-  save: () => new Uint8Array(Number(process.env.LATE_BYTES ?? 3)),
-  restore: (value) => tell('late-state', { length: value.length }),
+  save: () => Buffer.alloc(Number(process.env.LATE_BYTES ?? 3), Buffer.from([1, 2, 3])),
+  restore: (value) => tell('late-state', { length: value.length, bytes: [...value.subarray(0, 3)] }),
 });
 
 if (BEHAVIOUR === 'exit') process.exit(3);
