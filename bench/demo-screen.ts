@@ -27,6 +27,8 @@ export interface DemoModel {
   readonly closedUnannounced: number;
   readonly p99: number;
   readonly longestGap: number;
+  /** What the clients on WebSockets have seen. */
+  readonly webSockets: { readonly messages: number; readonly lost: number; readonly closed: number };
 }
 
 export interface ScreenOptions {
@@ -71,6 +73,9 @@ export function screen(model: DemoModel, { columns, colours }: ScreenOptions): s
   const closes = `connections closed ${count(model.closedAnnounced)} announced, ${count(model.closedUnannounced)} unannounced`;
   const rest = cut(`   ${closes}`, columns - failures.length);
   const times = `p99 ${milliseconds(model.p99)}   longest gap ${milliseconds(model.longestGap)}`;
+  const { messages, lost, closed } = model.webSockets;
+  const losses = cut(`lost ${count(lost)}`, columns);
+  const others = cut(`   WebSockets closed ${count(closed)}, ${count(messages)} messages`, columns - losses.length);
   return [
     `${colour('bold', phase)}${cut(time, columns)}`,
     cut(model.load, columns),
@@ -79,6 +84,7 @@ export function screen(model: DemoModel, { columns, colours }: ScreenOptions): s
     ...model.generations.map((row) => generationLine(row, model.fullRate, columns, colour)),
     '',
     `${colour(model.failed === 0 ? 'green' : 'red', failures)}${rest}`,
+    `${colour(lost + closed === 0 ? 'green' : 'red', losses)}${others}`,
     cut(times, columns),
   ];
 }
@@ -106,7 +112,10 @@ export function plainLine(model: DemoModel): string {
   const rates = busy.map(({ generation, pid, requestsPerSecond }) => {
     return `generation ${generation} (pid ${pid}) ${count(requestsPerSecond)} requests/s`;
   });
-  return eventLine(model.elapsed, [...rates, `failed ${count(model.failed)}`].join(', '));
+  return eventLine(
+    model.elapsed,
+    [...rates, `failed ${count(model.failed)}`, `lost ${count(model.webSockets.lost)}`].join(', '),
+  );
 }
 
 export function eventLine(elapsed: number, event: string): string {

@@ -1,7 +1,7 @@
 /**
  * `npm run demo`: a server is replaced five times under strict load, and the terminal shows who serves.
  *
- * Exit code 1 if a request failed, or a replacement did.
+ * Exit code 1 if a request failed, a message on a WebSocket was lost, a connection was closed, or a replacement failed.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,16 +12,19 @@ import { parseArgs } from 'node:util';
 import { createLogUpdate } from 'log-update';
 import { type DemoModel, eventLine, plainLine, screen } from './demo-screen.ts';
 import { combinedReport, LoadClient, type Report } from './load-client.ts';
-import { failureLines, phaseTable } from './load-table.ts';
+import { failureLines, phaseTable, webSocketTable } from './load-table.ts';
 import { type Generation, ServerError, ServerProcesses } from './server-process.ts';
+import { WebSocketLoad, type WebSocketReport } from './websocket-load.ts';
 
 const { values: options } = parseArgs({
   options: {
     /** Any program that prints the lines that bench/server-process.ts explains. */
     server: {
       type: 'string',
-      default: join(dirname(dirname(fileURLToPath(import.meta.url))), 'examples', 'http-server.js'),
+      default: join(dirname(dirname(fileURLToPath(import.meta.url))), 'examples', 'demo-server.js'),
     },
+    /** How many clients on WebSockets: 0 for a server without them. */
+    websockets: { type: 'string', default: '100' },
     /** 0: any free one, which the successors keep. */
     port: { type: 'string', default: '0' },
     /** Seconds of load before the first replacement and after each. */
@@ -117,13 +120,16 @@ class Demo {
   readonly #servers: ServerProcesses;
   readonly #display: Display;
   readonly #dwell: number;
+  readonly #webSocketClients: number;
   readonly #startedAt = performance.now();
   readonly #rates = new RateMeter();
   #loads: LoadClient[] = [];
+  #webSockets: WebSocketLoad | null = null;
   #phase = 'starting';
   #target = '';
 
-  constructor(servers: ServerProcesses, display: Display, dwell: number) {
+  constructor(servers: ServerProcesses, display: Display, dwell: number, webSocketClients: number) {
+    this.#webSocketClients = webSocketClients;
     this.#servers = servers;
     this.#display = display;
     this.#dwell = dwell;
@@ -145,12 +151,22 @@ class Demo {
 
   async #run(signal: AbortSignal): Promise<void> {
     const first = await this.#servers.next(() => this.#servers.spawn(), READY_DEADLINE, signal);
-    this.#target = `http://127.0.0.1:${first.port}/`;
-    const common = { target: this.#target, loop: { kind: 'closed', pause: 20 }, label: 'before' } as const;
+    this.#target = `port ${first.port}`;
+    const target = `http://127.0.0.1:${first.port}/`;
+    const common = { target, loop: { kind: 'closed', pause: 20 }, label: 'before' } as const;
     this.#loads = [
       new LoadClient({ ...common, mode: 'keep-alive', clients: 100 }),
       new LoadClient({ ...common, mode: 'new-connection', clients: 20 }),
     ];
+    this.#webSockets = new WebSocketLoad({
+      target: `ws://127.0.0.1:${first.port}/`,
+      clients: this.#webSocketClients,
+      pause: 100,
+      label: common.label,
+    });
+    await this.#webSockets.start().catch((error: Error) => {
+      throw new ServerError(`the server does not take WebSockets (--websockets 0 does without): ${error.message}`);
+    });
     for (const load of this.#loads) load.start();
     this.#phase = 'before the first replacement';
     await delay(this.#dwell, undefined, { signal });
@@ -165,15 +181,19 @@ class Demo {
     return this.#loads.length === 0 ? undefined : combinedReport('all clients', this.#loads);
   }
 
+  webSocketReport(): WebSocketReport | undefined {
+    return this.#webSocketClients === 0 ? undefined : this.#webSockets?.report();
+  }
+
   /** Ends the load, if it still runs: what is in flight gets its answer before the servers are ended. */
   async stop(): Promise<void> {
-    await Promise.all(this.#loads.map((load) => load.stop()));
+    await Promise.all([...this.#loads.map((load) => load.stop()), this.#webSockets?.stop()]);
   }
 
   async #replace(number: number, replacement: Replacement, port: number, signal: AbortSignal): Promise<void> {
     this.#phase = `replacement ${number} of ${REPLACEMENTS.length}: ${replacement}`;
     this.#event(this.#phase);
-    for (const load of this.#loads) load.mark(`${number} ${replacement}`);
+    for (const load of [...this.#loads, this.#webSockets]) load?.mark(`${number} ${replacement}`);
     const begin = () => {
       if (replacement === 'SIGHUP') this.#servers.signal('SIGHUP');
       else this.#servers.spawn();
@@ -196,7 +216,7 @@ class Demo {
     const { total } = report;
     this.#rates.sample(now, total.servedBy);
     this.#display.frame({
-      load: `${this.#loads.map(({ title }) => title).join(' and ')} clients on ${this.#target}`,
+      load: `${[...this.#loads, this.#webSockets].map((load) => load?.title).join(', ')} clients on ${this.#target}`,
       phase: this.#phase,
       elapsed: now - this.#startedAt,
       generations: this.#servers.generations.map(({ generation, pid, state }) => ({
@@ -212,6 +232,7 @@ class Demo {
       closedUnannounced: total.connections.closedUnannounced,
       p99: total.latency.p99,
       longestGap: total.longestGap,
+      webSockets: this.#webSockets?.report().total ?? { messages: 0, lost: 0, closed: 0 },
     });
   }
 
@@ -224,6 +245,11 @@ async function main(): Promise<number> {
   const dwell = Number(options.dwell) * 1000;
   if (!(dwell > 0)) {
     console.error(`--dwell needs a number of seconds above 0, not "${options.dwell}"`);
+    return 2;
+  }
+  const webSocketClients = Number(options.websockets);
+  if (!Number.isInteger(webSocketClients) || webSocketClients < 0) {
+    console.error(`--websockets needs a number of clients, not "${options.websockets}"`);
     return 2;
   }
   const folder = mkdtempSync(join(tmpdir(), 'fd-handoff-demo-'));
@@ -253,7 +279,7 @@ async function main(): Promise<number> {
   }
 
   const terminal = process.stdout.isTTY && process.env.TERM !== 'dumb';
-  const demo = new Demo(servers, terminal ? terminalDisplay() : plainDisplay(), dwell);
+  const demo = new Demo(servers, terminal ? terminalDisplay() : plainDisplay(), dwell, webSocketClients);
   let exitCode = 0;
   const problem = (thrown: unknown) => {
     // What an interruption makes fail on its way is no news.
@@ -267,7 +293,15 @@ async function main(): Promise<number> {
   if (report) {
     console.log(`\n${phaseTable('replacement', [...report.phases, report.total])}`);
     for (const line of failureLines(report.total, report.examples)) console.log(line);
-    if (report.total.failed > 0 && exitCode === 0) exitCode = 1;
+    const { failed, connections } = report.total;
+    const closed = connections.closedAnnounced + connections.closedUnannounced;
+    if (failed + closed > 0 && exitCode === 0) exitCode = 1;
+  }
+  const webSockets = demo.webSocketReport();
+  if (webSockets) {
+    console.log(`\n${webSocketTable('WebSockets', [...webSockets.phases, webSockets.total])}`);
+    for (const example of webSockets.examples) console.log(`  ${example}`);
+    if (webSockets.total.lost + webSockets.total.closed > 0 && exitCode === 0) exitCode = 1;
   }
   await servers.close().catch(problem);
   return exitCode;

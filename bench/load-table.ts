@@ -2,6 +2,7 @@
 import Table from 'cli-table3';
 import { FAILURE_KINDS } from './client-connection.ts';
 import type { FailureExample, PhaseReport } from './load-report.ts';
+import type { WebSocketPhase } from './websocket-load.ts';
 
 /** 12345 as 12,345, the same in every locale: tables are compared. */
 export function count(value: number): string {
@@ -51,6 +52,14 @@ export function phaseTable(first: string, phases: readonly PhaseReport[]): strin
       latency(phase, phase.latency.p99),
       short(phase.longestGap),
     ]),
+  );
+}
+
+/** One row for each phase: what the clients on WebSockets saw of it. */
+export function webSocketTable(first: string, phases: readonly WebSocketPhase[]): string {
+  return plainTable(
+    [first, 'messages', 'lost', 'closed'],
+    phases.map(({ label, messages, lost, closed }) => [label, count(messages), count(lost), count(closed)]),
   );
 }
 

@@ -27,4 +27,10 @@ declare module 'ws' {
     close(code?: number, reason?: string): void;
     terminate(): void;
   }
+
+  export class WebSocketServer extends EventEmitter<{ connection: [webSocket: WebSocket]; listening: [] }> {
+    constructor(options: { readonly host: string; readonly port: number });
+    address(): { readonly port: number };
+    close(): void;
+  }
 }

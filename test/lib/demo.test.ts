@@ -24,6 +24,7 @@ const MODEL: DemoModel = {
   closedUnannounced: 4,
   p99: 3.14,
   longestGap: 12.5,
+  webSockets: { messages: 65_432, lost: 0, closed: 2 },
 };
 
 describe('the screen', () => {
@@ -38,6 +39,7 @@ describe('the screen', () => {
       '         2      300  serving       10,000   1,234,567  █████████████████████████',
       '',
       'failed 0   connections closed 3 announced, 4 unannounced',
+      'lost 0   WebSockets closed 2, 65,432 messages',
       'p99 3.1 ms   longest gap 12.5 ms',
     ]);
   });
@@ -63,7 +65,7 @@ describe('the screen', () => {
 
   test('as one plain line', () => {
     expect(plainLine(MODEL)).toBe(
-      ' 12.3 s  generation 1 (pid 4194304) 1 requests/s, generation 2 (pid 300) 10,000 requests/s, failed 0',
+      ' 12.3 s  generation 1 (pid 4194304) 1 requests/s, generation 2 (pid 300) 10,000 requests/s, failed 0, lost 0',
     );
   });
 });
