@@ -40,6 +40,7 @@ import {
   type BoundAddress,
   boundAddress,
   type DrainLimits,
+  type DrainOrder,
   descriptorOf,
   Estate,
   type Listening,
@@ -299,7 +300,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       const states = [...(await this.#estate.save('early')), ...(await this.#estate.save('late'))];
       const { drainTimeout } = this.#settings;
       const limits = { idle: shutdownIdleGrace, halfSent: Math.min(halfSentGrace, drainTimeout), total: drainTimeout };
-      await this.#estate.drain(limits, this.#force.signal, new AbortController().signal);
+      await this.#estate.drain(this.#drainAlone(limits));
       await flushOutput();
       this.#mustBe('draining-in-place');
       return this.#exec(options, states);
@@ -437,7 +438,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#enter({ is: 'shutting-down' });
     this.#stopAccepting();
     const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: this.#settings.drainTimeout };
-    await this.#estate.drain(limits, this.#force.signal, new AbortController().signal);
+    await this.#estate.drain(this.#drainAlone(limits));
     this.#letGo(this.#takeover === null ? 'remove' : 'close', this.#takeover !== null);
     this.#restoreStderr();
     this.#enter({ is: 'left' });
@@ -645,6 +646,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   // ---- leaving ----
 
+  /** A drain without a successor: nobody to give connections to, and nobody whose death would call it off. */
+  #drainAlone(limits: DrainLimits): DrainOrder {
+    const cancel = new AbortController().signal;
+    return { limits, force: this.#force.signal, cancel, mover: null, noMoreComing: Promise.resolve() };
+  }
+
   #stopAccepting(): void {
     this.#estate.stopAccepting();
     if (this.#control.is === 'open') {
@@ -673,7 +680,13 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const upstream =
       this.#upstream.is === 'connected' && this.#upstream.takeover.mode === 'replace' ? this.#upstream : null;
     const noMoreComing = Promise.all([heir?.settled, heir === null ? null : upstream?.gone]);
-    const end = await this.#estate.drain(limits, this.#force.signal, cancel, heir?.mover ?? null, noMoreComing);
+    const end = await this.#estate.drain({
+      limits,
+      force: this.#force.signal,
+      cancel,
+      mover: heir?.mover ?? null,
+      noMoreComing,
+    });
     if (end.how === 'cancelled' && heir !== null) return this.#giveBack(heir.pid);
     const counts = end.how === 'drained' ? end.counts : { moved: 0, drained: 0, forced: 0 };
     const report: DrainReport = { ...counts, duration: Math.round(performance.now() - begun), reason };

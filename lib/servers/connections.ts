@@ -49,8 +49,8 @@ export class Connections {
     socket.destroy();
   }
 
-  /** Closes connections that wait for a next request, and those that have never sent a byte. */
-  closeIdle(): void {}
+  /** Closes this share (0 to 1) of the connections that wait for a next request, or have never sent a byte. */
+  closeIdle(_share = 1): void {}
 
   /** Ends connections whose request has begun and does not come to its end. Returns those. */
   closeHalfSent(): Socket[] {
@@ -79,4 +79,9 @@ export class Connections {
       for (const resolve of waiting) resolve();
     });
   }
+}
+
+/** That share of `sockets`, rounded up. */
+export function shareOf(sockets: readonly Socket[], share: number): readonly Socket[] {
+  return sockets.slice(0, Math.ceil(sockets.length * share));
 }

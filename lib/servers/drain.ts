@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Connections } from './connections.ts';
+import type { Mover } from './mover.ts';
 
 /** What became of the connections that were open when the drain began. */
 export interface DrainCounts {
@@ -26,23 +27,34 @@ export type DrainEnd =
   /** This process serves again. */
   | { readonly how: 'cancelled' };
 
+/** What a drain is told. */
+export interface DrainOrder {
+  readonly limits: DrainLimits;
+  /** Aborts to cut everything off now. */
+  readonly force: AbortSignal;
+  /** Aborts to serve again. */
+  readonly cancel: AbortSignal;
+  /** Gives connections to the successor; null where there is none, or none that can take them. */
+  readonly mover: Mover | null;
+  /** Settles when nobody moves further connections here; the drain is not over before that. */
+  readonly noMoreComing: Promise<unknown>;
+}
+
+/** How often some of many idle connections are closed, in milliseconds, where they are closed one after the other. */
+const spreadInterval = 100;
+
 /**
  * Finishes what is in flight on `connections`, whose listener no longer accepts. An idle connection is not closed at
  * once: a request may be on the wire already and would be lost. It is told `Connection: close` with the next answer, or
- * ends by its keep-alive timeout as it would have without us.
+ * ends by its keep-alive timeout as it would have without us. Those that outlast half of the time are closed bit by bit
+ * over the other half: ten thousand clients that are closed in one moment connect again in one moment.
  *
- * @param force aborts to cut everything off now
- * @param cancel aborts to serve again
  * @param leave says how connections are to leave: by `announceClose()`, or by `move()`
- * @param noMoreComing settles when nobody moves further connections here; the drain is not over before that
  */
 export async function drain(
   connections: Connections,
-  limits: DrainLimits,
-  force: AbortSignal,
-  cancel: AbortSignal,
-  leave: () => void = () => connections.announceClose(),
-  noMoreComing: Promise<unknown> = Promise.resolve(),
+  { limits, force, cancel, noMoreComing }: DrainOrder,
+  leave: () => void,
 ): Promise<DrainEnd> {
   const atStart = connections.sockets.size;
   const movedBefore = connections.moved;
@@ -66,6 +78,7 @@ export async function drain(
   if (force.aborted) cutOff();
   force.addEventListener('abort', cutOff, { once: true });
   const ended = new AbortController();
+  spreadIdle(connections, limits.total / 2, ended.signal);
   try {
     const emptied = Promise.race([noMoreComing, aborted(over.signal, ended.signal)]).then(() => connections.empty());
     await Promise.race([emptied, aborted(cancel, ended.signal)]);
@@ -81,6 +94,19 @@ export async function drain(
     force.removeEventListener('abort', cutOff);
     ended.abort();
   }
+}
+
+/** Closes idle connections evenly over a second period as long as the first, which leaves them alone. */
+function spreadIdle(connections: Connections, period: number, ended: AbortSignal): void {
+  if (!Number.isFinite(period)) return;
+  let steps = Math.max(1, Math.floor(period / spreadInterval));
+  const step = () => {
+    connections.closeIdle(1 / steps);
+    steps = Math.max(1, steps - 1);
+    timer = setTimeout(step, spreadInterval);
+  };
+  let timer = setTimeout(step, period);
+  ended.addEventListener('abort', () => clearTimeout(timer), { once: true });
 }
 
 function after(milliseconds: number, act: () => void): NodeJS.Timeout | undefined {

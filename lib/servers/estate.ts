@@ -18,7 +18,7 @@ import {
 } from './address.ts';
 import { AdoptedConnections } from './adopted-connections.ts';
 import type { Connections } from './connections.ts';
-import { type DrainCounts, type DrainEnd, type DrainLimits, drain } from './drain.ts';
+import { type DrainCounts, type DrainEnd, type DrainOrder, drain } from './drain.ts';
 import { HeldSocket } from './held-socket.ts';
 import { isReadByHttp } from './internals.ts';
 import { defaultBacklog, Listener, type ListenerOptions, type Place } from './listener.ts';
@@ -295,16 +295,10 @@ export class Estate {
   }
 
   /** Drains every server and what was adopted, all at the same time. */
-  async drain(
-    limits: DrainLimits,
-    force: AbortSignal,
-    cancel: AbortSignal,
-    mover: Mover | null = null,
-    noMoreComing: Promise<unknown> = Promise.resolve(),
-  ): Promise<DrainEnd> {
+  async drain(order: DrainOrder): Promise<DrainEnd> {
     const ends = await Promise.all([
-      drain(this.#adopted, limits, force, cancel, undefined, noMoreComing),
-      ...this.served.map((served) => served.drain(limits, force, cancel, mover, noMoreComing)),
+      drain(this.#adopted, order, () => this.#adopted.announceClose()),
+      ...this.served.map((served) => served.drain(order)),
     ]);
     const counts = { moved: 0, drained: 0, forced: 0 };
     for (const end of ends) {

@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Server as HttpServer, ServerResponse } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { TLSSocket, Server as TlsServer } from 'node:tls';
-import { Connections } from './connections.ts';
+import { Connections, shareOf } from './connections.ts';
 import { HttpDepartures } from './http-departures.ts';
 import { bareSocketOf, countAsAccepted, idleSockets, isReadByHttp, setKeepAlive } from './internals.ts';
 import type { Mover } from './mover.ts';
@@ -106,8 +106,8 @@ export class HttpConnections extends Connections {
     if (this.#leaving.how === 'moved') this.#leaving.departures.look();
   }
 
-  override closeIdle(): void {
-    for (const socket of this.#betweenRequests()) socket.destroy();
+  override closeIdle(share = 1): void {
+    for (const socket of shareOf(this.#betweenRequests(), share)) socket.destroy();
   }
 
   override closeHalfSent(): Socket[] {

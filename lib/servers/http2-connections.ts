@@ -1,6 +1,15 @@
-import type { ServerHttp2Session } from 'node:http2';
+import { constants, type ServerHttp2Session } from 'node:http2';
 import type { Server } from 'node:net';
-import { Connections } from './connections.ts';
+import { Connections, shareOf } from './connections.ts';
+
+/** The highest stream there can be: a GOAWAY with it refuses nothing. RFC 9113, section 6.8. */
+const highestStream = 2 ** 31 - 1;
+
+/**
+ * How long the answer to a PING is awaited between the two GOAWAYs, in milliseconds: a slow round trip. A client that does
+ * not answer is told the final one all the same.
+ */
+const roundTripLimit = 1_000;
 
 /**
  * The connections of an `http2` server. A session is told by GOAWAY that it gets no new streams, and ends when its last
@@ -15,13 +24,13 @@ export class Http2Connections extends Connections {
     server.prependListener('session', (session: ServerHttp2Session) => {
       this.#sessions.add(session);
       session.once('close', () => this.#sessions.delete(session));
-      if (this.#leaving) session.close();
+      if (this.#leaving) sayGoAway(session);
     });
   }
 
   override announceClose(): void {
     this.#leaving = true;
-    for (const session of this.#sessions) session.close();
+    for (const session of this.#sessions) sayGoAway(session);
   }
 
   override keepOpen(): void {
@@ -29,7 +38,24 @@ export class Http2Connections extends Connections {
   }
 
   /** Those that have never sent a byte: over TLS there is no session that could be told. */
-  override closeIdle(): void {
-    for (const socket of this.sockets) if (socket.bytesRead === 0) socket.destroy();
+  override closeIdle(share = 1): void {
+    const silent = [...this.sockets].filter((socket) => socket.bytesRead === 0);
+    for (const socket of shareOf(silent, share)) socket.destroy();
   }
+}
+
+/**
+ * The graceful double of RFC 9113: first a GOAWAY that only asks for no more streams, then, when a round trip has shown
+ * that it was read, the one that names the last stream. A single one would refuse the streams that were under way to us.
+ */
+function sayGoAway(session: ServerHttp2Session): void {
+  if (session.destroyed || session.closed) return;
+  const close = () => {
+    clearTimeout(limit);
+    if (!session.destroyed && !session.closed) session.close();
+  };
+  const limit = setTimeout(close, roundTripLimit);
+  session.once('close', () => clearTimeout(limit));
+  session.goaway(constants.NGHTTP2_NO_ERROR, highestStream);
+  if (!session.ping(close)) close();
 }

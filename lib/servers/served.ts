@@ -2,11 +2,10 @@ import { Server as HttpServer } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import { Server } from 'node:net';
 import { Connections } from './connections.ts';
-import { type DrainEnd, type DrainLimits, drain } from './drain.ts';
+import { type DrainEnd, type DrainOrder, drain } from './drain.ts';
 import { HttpConnections } from './http-connections.ts';
 import { Http2Connections } from './http2-connections.ts';
 import type { Place } from './listener.ts';
-import type { Mover } from './mover.ts';
 
 /** What becomes of established connections at a handoff: they go to the successor where they can, or they end here. */
 export type ConnectionsLeave = 'move' | 'drain';
@@ -72,23 +71,14 @@ export class Served {
     Server.prototype.close.call(this.server);
   }
 
-  /**
-   * @param mover gives connections to the successor; null where there is none, or none that can take them
-   * @param noMoreComing settles when nobody moves further connections here
-   */
-  drain(
-    limits: DrainLimits,
-    force: AbortSignal,
-    cancel: AbortSignal,
-    mover: Mover | null = null,
-    noMoreComing: Promise<unknown> = Promise.resolve(),
-  ): Promise<DrainEnd> {
+  drain(order: DrainOrder): Promise<DrainEnd> {
+    const { limits, mover } = order;
     const restored = this.#shortenKeepAlive(limits.idle);
     const leave = () => {
       if (mover !== null && this.leaving === 'move') this.connections.move(mover, routeOf(this.place.name));
       else this.connections.announceClose();
     };
-    return drain(this.connections, limits, force, cancel, leave, noMoreComing).finally(restored);
+    return drain(this.connections, order, leave).finally(restored);
   }
 
   /** A connection that turns idle during the drain has no longer than those that were idle when it began. */

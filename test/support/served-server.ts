@@ -6,18 +6,12 @@ import type { DrainEnd, DrainLimits } from '../../lib/servers/drain.ts';
 import { Listener } from '../../lib/servers/listener.ts';
 import { Served } from '../../lib/servers/served.ts';
 import { makeCertificate } from './certificate.ts';
+import { drainOrder } from './drain-order.ts';
 import { eventually } from './eventually.ts';
 import { never } from './never.ts';
 import { RawClient } from './raw-client.ts';
 
 const certificate = makeCertificate();
-
-/** No limit: what ends such a drain is that nothing is open any more. */
-export const unlimited: DrainLimits = {
-  idle: Number.POSITIVE_INFINITY,
-  halfSent: Number.POSITIVE_INFINITY,
-  total: Number.POSITIVE_INFINITY,
-};
 
 /** A server in its place, accepting on a port of its own, with the clients that a test connects to it. */
 export class ServedServer implements AsyncDisposable {
@@ -71,7 +65,7 @@ export class ServedServer implements AsyncDisposable {
   /** Stops accepting and drains. */
   drain(limits: Partial<DrainLimits> = {}, force = never, cancel = never): Promise<DrainEnd> {
     this.served.stopAccepting();
-    return this.served.drain({ ...unlimited, ...limits }, force, cancel);
+    return this.served.drain(drainOrder(limits, force, cancel));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

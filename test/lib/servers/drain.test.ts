@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { never } from '../../support/never.ts';
@@ -49,6 +50,23 @@ describe.each(['http', 'https'] as const)('draining %s', (protocol) => {
     await scene.connect();
     await scene.connect();
     await eventually(() => scene.served.connections.sockets.size === 2);
+  });
+
+  it('many idle: those that outlast half of the time are closed bit by bit over the other half', async () => {
+    const clients = await Promise.all(Array.from({ length: 30 }, () => scene.connect()));
+    const steps: number[] = [];
+    const { sockets } = scene.served.connections;
+    const end = scene.drain({ total: 3_000 });
+    let before = sockets.size;
+    // Looked at more often than a step is made: a change between two looks is one step, or several on a slow machine.
+    while (sockets.size > 0) {
+      await turn();
+      if (sockets.size < before) steps.push(before - sockets.size);
+      before = sockets.size;
+    }
+    expect(await end).toEqual(drained(clients.length));
+    expect(steps.length).toBeGreaterThan(4);
+    expect(Math.max(...steps)).toBeLessThan(clients.length / 2);
   });
 
   it('idle: closed when the limit for idle ones is over', async () => {

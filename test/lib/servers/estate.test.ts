@@ -9,9 +9,9 @@ import type { Inheritance } from '../../../lib/handoff/inheritance.ts';
 import { describeForManifest, type Inherited, type NamedDescriptor } from '../../../lib/handoff/manifest.ts';
 import type { SavedState } from '../../../lib/handoff/state.ts';
 import { Estate } from '../../../lib/servers/estate.ts';
+import { drainOrder } from '../../support/drain-order.ts';
 import { never } from '../../support/never.ts';
 import { DescriptorCheck } from '../../support/open-descriptors.ts';
-import { unlimited } from '../../support/served-server.ts';
 import { TemporaryFolder } from '../../support/temporary-folder.ts';
 
 let descriptors: DescriptorCheck;
@@ -216,7 +216,7 @@ describe('draining', () => {
     const clients = served.map(({ place }) => net.connect(place.address.port as number, '127.0.0.1'));
     await Promise.all(served.map(({ server }) => once(server, 'connection')));
     estate.stopAccepting();
-    const end = await estate.drain({ ...unlimited, idle: 1 }, never, never);
+    const end = await estate.drain(drainOrder({ idle: 1 }));
     expect(end).toEqual({ how: 'drained', counts: { moved: 0, drained: 2, forced: 0 } });
     for (const client of clients) client.destroy();
   });
@@ -232,7 +232,7 @@ describe('draining', () => {
     await once(slow.server, 'connection');
     estate.stopAccepting();
     const cancel = new AbortController();
-    const end = estate.drain(unlimited, never, cancel.signal);
+    const end = estate.drain(drainOrder({}, never, cancel.signal));
     await new Promise((resolve) => setImmediate(resolve));
     cancel.abort();
     expect(await end).toEqual({ how: 'cancelled' });
@@ -248,7 +248,7 @@ describe('draining', () => {
   });
 
   it('nothing is over at once', async () => {
-    expect(await estateOf().drain(unlimited, never, never)).toMatchObject({ how: 'drained' });
+    expect(await estateOf().drain(drainOrder())).toMatchObject({ how: 'drained' });
   });
 });
 

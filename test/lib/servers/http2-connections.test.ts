@@ -63,6 +63,17 @@ describe.each(['h2', 'h2c'] as const)('%s', (protocol) => {
     expect((await goaway)[0]).toBe(http2.constants.NGHTTP2_NO_ERROR);
   });
 
+  it('is told in two steps: first that no more is wanted, then which stream was the last', async () => {
+    expect(await answer(client.request({ ':path': '/' }))).toBe('answer');
+    const last: number[] = [];
+    client.on('goaway', (_code: number, stream: number) => last.push(stream));
+    const closed = once(client, 'close');
+    await scene.drain();
+    await closed;
+    // A client that leaves at the first has no use for the second; Node's own does.
+    expect(last[0]).toBe(2 ** 31 - 1);
+  });
+
   it('a busy session gets GOAWAY at once, and its answer', async () => {
     const text = answer(client.request({ ':path': '/held' }));
     await eventually(() => held.length === 1);

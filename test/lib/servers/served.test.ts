@@ -4,9 +4,10 @@ import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Place } from '../../../lib/servers/listener.ts';
 import { Served } from '../../../lib/servers/served.ts';
+import { drainOrder } from '../../support/drain-order.ts';
 import { never } from '../../support/never.ts';
 import { DescriptorCheck } from '../../support/open-descriptors.ts';
-import { ServedServer, unlimited } from '../../support/served-server.ts';
+import { ServedServer } from '../../support/served-server.ts';
 
 let descriptors: DescriptorCheck;
 let scene: ServedServer;
@@ -103,7 +104,7 @@ describe('the keep-alive timeout', () => {
     server.keepAliveTimeout = before;
     const cancel = new AbortController();
     await scene.connect();
-    const end = scene.served.drain({ ...unlimited, idle }, never, cancel.signal);
+    const end = scene.served.drain(drainOrder({ idle }, never, cancel.signal));
     expect(server.keepAliveTimeout).toBe(during);
     cancel.abort();
     await end;
