@@ -56,6 +56,7 @@ describe.each(['http', 'https'] as const)('draining %s', (protocol) => {
     const clients = await Promise.all(Array.from({ length: 30 }, () => scene.connect()));
     const steps: number[] = [];
     const { sockets } = scene.served.connections;
+    await eventually(() => sockets.size === clients.length);
     const end = scene.drain({ total: 3_000 });
     let before = sockets.size;
     // Looked at more often than a step is made: a change between two looks is one step, or several on a slow machine.
