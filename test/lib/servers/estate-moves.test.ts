@@ -1,0 +1,120 @@
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import http from 'node:http';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
+import { Estate } from '../../../lib/servers/estate.ts';
+import { descriptorOf } from '../../../lib/servers/internals.ts';
+import { Mover } from '../../../lib/servers/mover.ts';
+import { never } from '../../support/never.ts';
+
+const cleanups: (() => unknown)[] = [];
+
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0)) cleanup();
+});
+
+async function connection(server: Server = createServer()): Promise<{ client: Socket; served: Socket }> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const client = connect((server.address() as { port: number }).port, '127.0.0.1');
+  const [served] = await accepted;
+  cleanups.push(() => {
+    client.destroy();
+    served.destroy();
+    server.close();
+  });
+  return { client, served };
+}
+
+/** A mover whose successor adopts all that it gets. */
+function moverToAnybody(): { mover: Mover; sent: { head: string; data: unknown }[] } {
+  const sent: { head: string; data: unknown }[] = [];
+  const mover = new Mover(async (batch) => {
+    for (const { head, data } of batch) sent.push({ head: head.toString(), data });
+    return new Set(batch);
+  });
+  return { mover, sent };
+}
+
+function moveOf(socket: Socket) {
+  return { route: 'raw', socket, head: Buffer.alloc(0), data: null, timeout: 1000 };
+}
+
+/** The connection as it arrives from a predecessor that keeps its own copy. */
+function arriving(socket: Socket, head = '') {
+  const descriptor = OwnedFd.dup(descriptorOf(socket), 'a connection');
+  return { route: 'raw', descriptor, head: Buffer.from(head), data: { of: 'ours' } };
+}
+
+test('the same connection is moved once, however often that is asked for', async () => {
+  const { served } = await connection();
+  const { mover, sent } = moverToAnybody();
+  const estate = new Estate(null);
+  const first = estate.move(mover, { ...moveOf(served), head: Buffer.from('half') });
+  const second = estate.move(mover, moveOf(served));
+  expect(await Promise.all([first, second])).toEqual([true, true]);
+  expect(sent).toEqual([{ head: 'half', data: null }]);
+  expect(served.destroyed).toBe(true);
+});
+
+test('one that an HTTP server reads is refused, and read on', async () => {
+  const server = http.createServer((_request, response) => response.end('hello'));
+  const { client, served } = await connection(server);
+  expect(() => new Estate(null).move(moverToAnybody().mover, moveOf(served))).toThrow(
+    expect.objectContaining({ code: 'ERR_HANDOFF_REFUSED' }),
+  );
+  client.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  const [answer] = await once(client, 'data');
+  expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 OK/);
+});
+
+test('more than a frame carries is refused', async () => {
+  const { served } = await connection();
+  const { mover } = moverToAnybody();
+  const large = { ...moveOf(served), data: 'x'.repeat(8 * 1024 * 1024) };
+  expect(() => new Estate(null).move(mover, large)).toThrow(expect.objectContaining({ code: 'ERR_HANDOFF_REFUSED' }));
+  expect(served.destroyed).toBe(false);
+});
+
+test('what was adopted is waited for by a drain, and counted', async () => {
+  const { client, served } = await connection();
+  const estate = new Estate(null);
+  let adopted: Socket | null = null;
+  estate.adopter('raw', (socket, data) => {
+    adopted = socket;
+    socket.write(JSON.stringify(data));
+  });
+  expect(estate.adopt(arriving(served), () => {})).toBe(true);
+  expect((await once(client, 'data')).toString()).toBe('{"of":"ours"}');
+  const limits = { idle: Number.POSITIVE_INFINITY, halfSent: 10_000, total: 10_000 };
+  const end = estate.drain(limits, never, never);
+  expect(await Promise.race([end, Promise.resolve('waiting')])).toBe('waiting');
+  expect(await estate.move(moverToAnybody().mover, moveOf(adopted as unknown as Socket))).toBe(true);
+  expect(await end).toEqual({ how: 'drained', counts: { moved: 1, drained: 0, forced: 0 } });
+});
+
+test('an adopter that throws has refused, is told, and holds nothing', async () => {
+  const { client, served } = await connection();
+  const estate = new Estate(null);
+  const errors: unknown[] = [];
+  estate.adopter('raw', () => {
+    throw new Error('no');
+  });
+  expect(estate.adopt(arriving(served, 'head'), (error) => errors.push(error))).toBe(false);
+  expect(errors).toEqual([new Error('no')]);
+  served.write('still here');
+  expect((await once(client, 'data')).toString()).toBe('still here');
+});
+
+test('what cannot be a socket is refused, and closed by whoever has received it', async () => {
+  const estate = new Estate(null);
+  estate.adopter('raw', () => {});
+  const descriptor = new OwnedFd(openSync('/dev/null', 'r'), 'no socket');
+  const noSocket = { route: 'raw', descriptor, head: Buffer.alloc(0), data: null };
+  expect(estate.adopt(noSocket, () => {})).toBe(false);
+  expect(descriptor.closed).toBe(false);
+  descriptor.close();
+});
