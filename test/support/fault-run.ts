@@ -1,0 +1,25 @@
+import type { Cell } from './fault-cells.ts';
+import { FaultStage, longTimeouts, type Outcome, shortTimeouts, type Timeouts } from './fault-stage.ts';
+
+/** How many stages there are of each sort, at most. Those with something stopped mostly wait, and cost next to nothing. */
+const stages = 2;
+
+/**
+ * Runs the cells, several at the same time, and tells each outcome as it comes. Those in which a process is stopped until
+ * a deadline have stages of their own, with short deadlines.
+ */
+export async function runCells(
+  cells: readonly Cell[],
+  onOutcome: (outcome: Outcome, cell: Cell) => void,
+): Promise<void> {
+  const stopping = cells.filter(({ act }) => act.action === 'stop-self');
+  const others = cells.filter(({ act }) => act.action !== 'stop-self');
+  const work = async (queue: Cell[], timeouts: Timeouts) => {
+    if (queue.length === 0) return;
+    await using stage = await FaultStage.open(timeouts);
+    for (let cell = queue.shift(); cell !== undefined; cell = queue.shift()) onOutcome(await stage.run(cell), cell);
+  };
+  await Promise.all(
+    Array.from({ length: stages }, () => [work(others, longTimeouts), work(stopping, shortTimeouts)]).flat(),
+  );
+}
