@@ -25,8 +25,12 @@ export interface Timeouts {
   readonly drainTimeout: number;
 }
 
-/** Where something is stopped until a deadline has passed. A successor needs about 200 ms, more on a busy machine. */
-export const shortTimeouts: Timeouts = { readyTimeout: 3_000, drainTimeout: 4_000 };
+/**
+ * Where something is stopped until a deadline has passed. A successor needs about 200 ms, more on a busy machine; and a
+ * server that was stopped for longer than Node's keep-alive timeout of 5 s closes what was idle when it wakes up, before
+ * it sees that a request has come.
+ */
+export const shortTimeouts: Timeouts = { readyTimeout: 3_000, drainTimeout: 2_000 };
 
 /** Where nothing may end by a deadline. */
 export const longTimeouts: Timeouts = { readyTimeout: 30_000, drainTimeout: 30_000 };
