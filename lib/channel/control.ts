@@ -147,7 +147,13 @@ export class Control {
     this.#listeners.set(name, listener);
     for (const frame of this.#queue.filter((queued) => queued.name === name)) {
       this.#queue.splice(this.#queue.indexOf(frame), 1);
-      listener(frame);
+      try {
+        listener(frame);
+      } catch (error) {
+        // As if it had come a moment later: whether a frame was waiting already must make no difference to the caller.
+        this.#breakOff(error);
+        return;
+      }
     }
     if (this.#queue.length <= queueLimit) this.#socket.resume();
   }
@@ -178,14 +184,19 @@ export class Control {
         else this.#queue.push(frame);
       }
     } catch (error) {
-      const failure = error instanceof HandoffError ? error : new HandoffError('ERR_HANDOFF_PROTOCOL', String(error));
-      this.send('ABORT', { code: failure.code, message: failure.message });
-      this.#end(failure);
-      void this.end();
+      this.#breakOff(error);
       return;
     }
     if (this.#queue.length > queueLimit) this.#socket.pause();
     this.#deliver();
+  }
+
+  /** What the peer sent cannot be: it is told why, and heard no more. */
+  #breakOff(error: unknown): void {
+    const failure = error instanceof HandoffError ? error : new HandoffError('ERR_HANDOFF_PROTOCOL', String(error));
+    this.send('ABORT', { code: failure.code, message: failure.message });
+    this.#end(failure);
+    void this.end();
   }
 
   #deliver(): void {

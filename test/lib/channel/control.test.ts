@@ -136,6 +136,18 @@ describe('on', () => {
     expect(heard).toEqual([1, 2]);
   });
 
+  it('a listener that cannot take what waited ends the connection, and whoever set it goes on', async () => {
+    const said = saidBy(peer);
+    peer.write(Buffer.concat([encodeFrame('WELCOME', {}), encodeFrame('CONNECTIONS', { entries: 7 })]));
+    await control.expect(['WELCOME'], never);
+    control.on('CONNECTIONS', () => {
+      throw new Error('no');
+    });
+    peer.on('end', () => peer.end());
+    await control.closed;
+    expect(await said).toEqual([{ name: 'ABORT', payload: { code: 'ERR_HANDOFF_PROTOCOL', message: 'Error: no' } }]);
+  });
+
   it('reads on after it has taken frames out of a full queue', async () => {
     const many = 3000;
     peer.write(Buffer.concat(Array.from({ length: many }, () => encodeFrame('STATE', { last: false }))));
