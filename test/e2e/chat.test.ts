@@ -54,7 +54,9 @@ class Chat implements AsyncDisposable {
   }
 }
 
-test('1 000 WebSockets in 500 rooms through ten deploys: no close, no message lost, doubled or reordered', async () => {
+test('1 000 WebSockets in 500 rooms through ten deploys: no close, no message lost, doubled or reordered', {
+  timeout: 180_000,
+}, async () => {
   await using chat = new Chat();
   await chat.deploy('started');
   const clients: ChatClient[] = [];

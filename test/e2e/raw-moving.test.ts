@@ -63,14 +63,17 @@ test.each([
     }
   }
   await Promise.all(clients.map((client) => client.settled()));
-  const all = programs.flatMap(({ told }) => told);
   expect(faultsOf(programs)).toEqual([]);
   // The last one to move has told it when its connections answer from the next: that is when they have been adopted.
   await eventually(() => programs.flatMap(({ told }) => told).filter(({ event }) => event === 'moves').length === 10);
   for (const client of clients) expect(client.faults).toEqual([]);
   for (const client of clients) await expect(client.ask()).resolves.toBe(pid);
-  const moved = all.filter(({ event }) => event === 'moves');
+  const moved = programs.flatMap(({ told }) => told.filter(({ event }) => event === 'moves'));
   expect(moved.every(({ stayed, failed }) => stayed === 0 && (failed as string[]).length === 0)).toBe(true);
+  // Every process but the last has counted every connection, and cut off none.
+  await eventually(() => programs.flatMap(({ told }) => told).filter(({ event }) => event === 'drain').length === 10);
+  const drains = programs.flatMap(({ told }) => told.filter(({ event }) => event === 'drain'));
+  expect(drains.map(({ moved, forced }) => ({ moved, forced }))).toEqual(drains.map(() => ({ moved: 300, forced: 0 })));
   const lines = clients.reduce((sum, { sent, received }) => sum + sent + received, 0);
   console.log(JSON.stringify({ node: process.version, connections: clients.length, replacements: 10, lines }));
   for (const client of clients) client[Symbol.dispose]();
