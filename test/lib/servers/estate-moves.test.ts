@@ -7,7 +7,7 @@ import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
 import { Estate } from '../../../lib/servers/estate.ts';
 import { descriptorOf } from '../../../lib/servers/internals.ts';
 import { Mover } from '../../../lib/servers/mover.ts';
-import { never } from '../../support/never.ts';
+import { drainOrder } from '../../support/drain-order.ts';
 
 const cleanups: (() => unknown)[] = [];
 
@@ -89,8 +89,7 @@ test('what was adopted is waited for by a drain, and counted', async () => {
   });
   expect(estate.adopt(arriving(served), () => {})).toBe(true);
   expect((await once(client, 'data')).toString()).toBe('{"of":"ours"}');
-  const limits = { idle: Number.POSITIVE_INFINITY, halfSent: 10_000, total: 10_000 };
-  const end = estate.drain(limits, never, never);
+  const end = estate.drain(drainOrder());
   expect(await Promise.race([end, Promise.resolve('waiting')])).toBe('waiting');
   expect(await estate.move(moverToAnybody().mover, moveOf(adopted as unknown as Socket))).toBe(true);
   expect(await end).toEqual({ how: 'drained', counts: { moved: 1, drained: 0, forced: 0 } });
