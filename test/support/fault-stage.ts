@@ -96,7 +96,7 @@ export class FaultStage implements AsyncDisposable {
   /** Starts a service and a light load on it. */
   static async open(timeouts: Timeouts): Promise<FaultStage> {
     const stage = new FaultStage(await freePort(), timeouts);
-    stage.#start();
+    stage.#start(longTimeouts);
     const { pid } = await stage.#event('ready');
     stage.#owner = { pid, generation: 0 };
     for (const load of stage.#loads) {
@@ -160,7 +160,7 @@ export class FaultStage implements AsyncDisposable {
     writeFileSync(`${this.#plan}.new`, JSON.stringify({ ...plan, predecessor: predecessor.pid }));
     // In one step: half of it must not be read.
     renameSync(`${this.#plan}.new`, this.#plan);
-    const started = kind === 'separate' ? this.#start() : null;
+    const started = kind === 'separate' ? this.#start(this.#timeouts) : null;
     if (started === null) process.kill(predecessor.pid, 'SIGHUP');
 
     if (index >= indexOf('DRAINED')) {
@@ -258,7 +258,7 @@ export class FaultStage implements AsyncDisposable {
       const orphaned = !isAlive(before.pid);
       // One that was killed may have told that it was ready.
       const since = this.#told.length;
-      if (kind === 'separate') this.#start();
+      if (kind === 'separate') this.#start(longTimeouts);
       else process.kill(before.pid, 'SIGHUP');
       const ready = await this.#event(
         'ready',
@@ -318,7 +318,7 @@ export class FaultStage implements AsyncDisposable {
   }
 
   /** Starts a server, and returns its pid. */
-  #start(): number {
+  #start(timeouts: Timeouts): number {
     const child = spawn(
       'sh',
       ['-c', `ulimit -n ${descriptorLimit} && exec "$0" "$@"`, process.execPath, '--import', preload, program],
@@ -329,7 +329,9 @@ export class FaultStage implements AsyncDisposable {
           CONTROL: this.#control,
           PORT: String(this.#port),
           FAULT_PLAN: this.#plan,
-          OPTIONS: JSON.stringify(this.#timeouts),
+          // One that is spawned is the predecessor of the next cell.
+          OPTIONS: JSON.stringify(timeouts),
+          SPAWNED_OPTIONS: JSON.stringify(this.#timeouts),
         },
         stdio: ['ignore', 'pipe', 'pipe'],
       },
@@ -381,7 +383,7 @@ export class FaultStage implements AsyncDisposable {
     await this.#killAll();
     rmSync(this.#plan, { force: true });
     this.#told = [];
-    this.#start();
+    this.#start(longTimeouts);
     const { pid } = await this.#event('ready');
     this.#owner = { pid, generation: 0 };
     await this.#replace();

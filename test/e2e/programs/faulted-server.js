@@ -2,7 +2,8 @@
 import http from 'node:http';
 import { handoff } from 'fd-handoff';
 
-const { CONTROL, PORT, OPTIONS = '{}', SPARES = '62' } = process.env;
+const { CONTROL, PORT, OPTIONS = '{}', SPAWNED_OPTIONS = '{}', SPARES = '62' } = process.env;
+const options = JSON.parse(process.env.FD_HANDOFF_CHANNEL === undefined ? OPTIONS : SPAWNED_OPTIONS);
 
 function tell(event, details = {}) {
   console.log(JSON.stringify({ ...details, event, pid: process.pid, at: Date.now() }));
@@ -20,7 +21,7 @@ function createServer() {
   });
 }
 
-const app = await handoff({ control: CONTROL, ...JSON.parse(OPTIONS) });
+const app = await handoff({ control: CONTROL, ...options });
 for (const name of ['commit', 'rollback', 'give-back', 'drain']) {
   app.on(name, ({ error, ...details }) => tell(name, { ...details, code: error?.code, message: error?.message }));
 }
