@@ -79,6 +79,8 @@ if (!Number.isSafeInteger(handoffs) || handoffs < 1 || !Number.isSafeInteger(see
   console.error('--handoffs needs a whole number above 0, and --seed a whole number');
   process.exit(2);
 }
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
 console.log(`${handoffs} handoffs, seed ${seed}`);
 
 const random = randomNumbers(seed);
@@ -104,7 +106,7 @@ const table = new Table({
     'requests',
     'refused',
     'only holder\nkilled:\nrefused',
-    'reset in\nflight in\nthe killed',
+    'reset in\nflight',
     'failed\notherwise',
     'owner after:\npredecessor /\nsuccessor /\nthe next start',
   ],

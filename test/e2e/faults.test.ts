@@ -45,7 +45,7 @@ test('the fault matrix', { ...onLinux, timeout: 900_000 }, async () => {
       `fault matrix: ${outcomes.length} cells run, ${outcomes.length - failed.length} passed; there are ${cells.length}.`,
       ...[...reasons].map(([reason, count]) => `${count} combinations are none: ${reason}`),
       `${sum('requests')} requests; ${sum('refused')} refused, all of them where the only holder of the listener was killed;`,
-      `${sum('reset')} in flight in a process that was killed.`,
+      `${sum('reset')} in flight in a process that was killed, or on their way to one that was stopped past the drain's deadline.`,
       `Serving again took ${Math.max(...outcomes.map(({ giveBack }) => giveBack ?? 0))} ms at most.`,
     ].join('\n'),
   );

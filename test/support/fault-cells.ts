@@ -174,7 +174,7 @@ export interface Expectation {
   readonly owner: Side | 'either' | 'nobody';
   /** Connections may be refused: nobody else holds the listener until somebody binds it afresh. */
   readonly refusals: boolean;
-  /** Requests may fail because the process that had them in flight was killed. */
+  /** Requests may fail: the process that had them in flight was killed, or was stopped for longer than they could wait. */
   readonly resets: boolean;
 }
 
@@ -209,7 +209,8 @@ export function expectationFor(cell: Cell): Expectation {
     return { owner: 'successor', refusals: false, resets: false };
   }
   if (stops) {
-    if (last >= indexOf('READY')) return { owner: 'successor', refusals: false, resets: false };
+    // The predecessor cuts off at its drain's deadline what it has sent and nobody has adopted.
+    if (last >= indexOf('READY')) return { owner: 'successor', refusals: false, resets: index <= indexOf('ADOPTED') };
     // Before its HELLO nobody waits for it but the reception, and it may try again when that has turned it away.
     if (last < indexOf('HELLO') && kind === 'separate') return { owner: 'either', refusals: false, resets: false };
     // One that was spawned is killed when it is stopped for too long, with what it has accepted by then.

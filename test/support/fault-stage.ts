@@ -53,7 +53,7 @@ export interface Outcome {
   readonly refused: number;
   /** Whether the fault killed the only one who held the listener, so that connections were refused for a while. */
   readonly mayRefuse: boolean;
-  /** Requests that were in flight in a process that was killed. */
+  /** Requests that were in flight in a process that was killed, or on their way to one that was stopped. */
   readonly reset: number;
   readonly otherwiseFailed: number;
   /** How long the predecessor took to serve again once its successor was killed, in milliseconds. */
@@ -76,6 +76,11 @@ export class FaultStage implements AsyncDisposable {
   readonly #children = new Set<ChildProcess>();
   readonly #news = new EventEmitter();
   readonly #loads: LoadClient[];
+  /** For an end in the middle of everything: servers that nobody knows must not be left, nor stopped ones. */
+  readonly #onExit = () => {
+    for (const pid of processesWith(this.#plan)) process.kill(pid, 'SIGKILL');
+    rmSync(this.#folder, { recursive: true, force: true });
+  };
   #told: Told[] = [];
   #stderr = '';
   #failures: Failed[] = [];
@@ -84,6 +89,7 @@ export class FaultStage implements AsyncDisposable {
   #cells = 0;
 
   private constructor(port: number, timeouts: Timeouts) {
+    process.once('exit', this.#onExit);
     this.#port = port;
     this.#timeouts = timeouts;
     this.#news.setMaxListeners(0);
@@ -142,6 +148,7 @@ export class FaultStage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    process.off('exit', this.#onExit);
     await this.#killAll();
     await Promise.all(this.#loads.map((load) => load.stop()));
     rmSync(this.#folder, { recursive: true, force: true });
