@@ -8,6 +8,7 @@ import type { DrainReport, HandoffEvents } from './events.ts';
 import { HandoffError } from './fd/handoff-error.ts';
 import { isSupported } from './fd/native.ts';
 import type { OwnedFd } from './fd/owned-fd.ts';
+import type { Arriving } from './handoff/connection-transfer.ts';
 import { socketFileExists, unlinkWhileHeld } from './handoff/control-path.ts';
 import { controlName } from './handoff/manifest.ts';
 import { abortPayload, type Mode, makeOffer, type OfferPhase, type Successor } from './handoff/predecessor.ts';
@@ -47,6 +48,7 @@ import {
   type ListenOptions,
   Mover,
   type StateHooks,
+  Survivors,
 } from './servers/index.ts';
 
 export type { Json } from './channel/frame.ts';
@@ -217,7 +219,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     { data = null, head = Buffer.alloc(0), timeout = moveTimeout }: MoveOptions = {},
   ): Promise<boolean> {
     readTimeout('timeout', timeout);
-    if (this.#phase.is !== 'draining') {
+    if (this.#phase.is !== 'draining' && this.#phase.is !== 'draining-in-place') {
       throw new HandoffError(
         'ERR_HANDOFF_NOT_READY',
         `move() was called while this process is ${this.#phase.is}: call it from the 'commit' event on, when there is a successor.`,
@@ -262,6 +264,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       throw error;
     }
     this.#enter({ is: 'serving' });
+    this.#adoptAll(this.#survival?.takeConnections() ?? []);
     this.#survival?.[Symbol.dispose]();
     this.#restoreStderr();
     // Without its control path the process still serves, so this failing is no reason to give the service up.
@@ -285,7 +288,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /**
    * Replaces this process's image by the next version, in place: the PID stays, as a container's PID 1 needs it. What is
    * in flight is finished first, up to `drainTimeout`; who connects meanwhile waits in the kernel's queue, and is served
-   * by the next image. Returns only by rejecting.
+   * by the next image, and so are connections that are between two requests (or that the application moves, as at a
+   * handoff). Returns only by rejecting.
    *
    * @throws ERR_HANDOFF_EXEC_FAILED when the program cannot be run, or in a worker thread; ERR_HANDOFF_BUSY and
    *   ERR_HANDOFF_NOT_READY as `upgrade()` does. This process serves on then.
@@ -294,18 +298,21 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#requireSupport('reexec()');
     requireMainThread();
     this.#mayOffer();
-    this.#enter({ is: 'draining-in-place' });
+    const survivors = new Survivors();
+    const mover = new Mover((batch) => survivors.send(batch));
+    this.#enter({ is: 'draining-in-place', mover });
     try {
+      const early = await this.#estate.save('early');
       this.#stopAccepting();
-      const states = [...(await this.#estate.save('early')), ...(await this.#estate.save('late'))];
-      const { drainTimeout } = this.#settings;
-      const limits = { idle: shutdownIdleGrace, halfSent: Math.min(halfSentGrace, drainTimeout), total: drainTimeout };
-      await this.#estate.drain(this.#drainAlone(limits));
+      this.#tell('commit', { pid: process.pid, mode: 'replace' });
+      await this.#estate.drain({ ...this.#drainAlone(this.#handoffLimits()), mover });
+      const states = [...early, ...(await this.#estate.save('late'))];
       await flushOutput();
       this.#mustBe('draining-in-place');
-      return this.#exec(options, states);
+      return this.#exec(options, states, survivors);
     } catch (error) {
       if (this.#phase.is === 'draining-in-place') await this.#serveAgain();
+      this.#adoptAll(survivors.release());
       this.#tell('rollback', { error: error as Error });
       throw error;
     }
@@ -367,8 +374,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     });
     if (decision === 'committed') this.#upstream = { is: 'connected', takeover, gone };
     takeover.settle({
-      onConnection: (connection) =>
-        this.#mayAdopt() && this.#estate.adopt(connection, (error) => this.#inBackground(Promise.reject(error))),
+      onConnection: (connection) => this.#mayAdopt() && this.#adopt(connection),
       onLateState: (state: SavedState) => this.#inBackground(this.#estate.restoreLate(state)),
       onEnd: (end) => {
         leave();
@@ -389,6 +395,16 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       'ERR_HANDOFF_ABORTED',
       `The connection to the predecessor broke before it had committed, and a process serves on ${path}: that one stays the owner.`,
     );
+  }
+
+  /** Serves a connection that was established by another process, or by this one before an exec. */
+  #adopt(connection: Arriving): boolean {
+    return this.#estate.adopt(connection, (error) => this.#report(error));
+  }
+
+  /** The same for connections that nobody else has: what this version cannot serve is closed. */
+  #adoptAll(connections: readonly Arriving[]): void {
+    for (const connection of connections) if (!this.#adopt(connection)) connection.descriptor.close();
   }
 
   /** Accepts on the control path, except beside an owner who does. */
@@ -549,12 +565,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       if (departure === 'died') died.abort();
     });
     const said = this.#sendLateStates(successor, died.signal).catch((error) => this.#report(error));
-    const { drainTimeout } = this.#settings;
-    const limits = {
-      idle: Number.POSITIVE_INFINITY,
-      halfSent: Math.min(halfSentGrace, drainTimeout),
-      total: drainTimeout,
-    };
+    const limits = this.#handoffLimits();
     const settled = Promise.all([said, successor.settled]);
     await this.#drainToEnd('handoff', limits, { successor, pid, died: died.signal, mover, settled });
   }
@@ -578,11 +589,11 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#enter({ is: 'serving' });
   }
 
-  #exec(options: ReexecOptions, states: readonly SavedState[]): never {
+  #exec(options: ReexecOptions, states: readonly SavedState[], { connections }: Survivors): never {
     const start = startOfThisProcess();
     const descriptors = [...this.#estate.descriptors];
     if (this.#control.is !== 'none') descriptors.push({ name: controlName, fd: this.#control.listener.fd });
-    using record = recordForExec(this.generation, descriptors, states);
+    using record = recordForExec(this.generation, descriptors, states, connections);
     return execInPlace(
       {
         command: options.command ?? start.command,
@@ -591,7 +602,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
         cwd: start.cwd,
       },
       record,
-      descriptors.map(({ fd }) => fd),
+      [...descriptors.map(({ fd }) => fd), ...connections.map(({ descriptor }) => descriptor.fd)],
     );
   }
 
@@ -645,6 +656,16 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 
   // ---- leaving ----
+
+  /** For a drain during which somebody else serves already, or soon: idle connections may stay as long as they like. */
+  #handoffLimits(): DrainLimits {
+    const { drainTimeout } = this.#settings;
+    return {
+      idle: Number.POSITIVE_INFINITY,
+      halfSent: Math.min(halfSentGrace, drainTimeout),
+      total: drainTimeout,
+    };
+  }
 
   /** A drain without a successor: nobody to give connections to, and nobody whose death would call it off. */
   #drainAlone(limits: DrainLimits): DrainOrder {

@@ -16,7 +16,7 @@ export type Phase =
   /** Committed: the successor owns, this process finishes what it has (`#commit`). */
   | { readonly is: 'draining'; readonly successor: Successor; readonly mover: Mover | null }
   /** The owner, finishing what it has before it replaces its own image (`reexec`). */
-  | { readonly is: 'draining-in-place' }
+  | { readonly is: 'draining-in-place'; readonly mover: Mover }
   /** No successor: this process finishes what it has (`shutdown`). */
   | { readonly is: 'shutting-down' }
   /** Drained; nothing is held any more (`#finish`). */

@@ -1,10 +1,12 @@
 import { fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Json } from '../channel/frame.ts';
 import { createToken } from '../channel/token.ts';
 import { setCloseOnExec } from '../fd/descriptor.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
+import type { Arriving } from '../handoff/connection-transfer.ts';
 import type { Inheritance } from '../handoff/inheritance.ts';
 import {
   controlName,
@@ -26,6 +28,7 @@ interface Record {
   readonly entries: readonly ManifestEntry[];
   readonly fds: readonly number[];
   readonly states: readonly { name: string; late: boolean; bytes: string | null; json: string | null }[];
+  readonly connections: readonly { route: string; fd: number; head: string; data: Json }[];
 }
 
 /** What survived the exec of this process: its own descriptors and state. */
@@ -34,8 +37,15 @@ export class Survival implements Inheritance, Disposable {
   readonly predecessor: { readonly pid: number; readonly generation: number };
   readonly #descriptors: Map<string, Inherited>;
   readonly #states: Map<string, SavedState>;
+  #connections: readonly Arriving[];
 
-  private constructor(generation: number, descriptors: Map<string, Inherited>, states: Map<string, SavedState>) {
+  private constructor(
+    generation: number,
+    descriptors: Map<string, Inherited>,
+    states: Map<string, SavedState>,
+    connections: readonly Arriving[],
+  ) {
+    this.#connections = connections;
     this.generation = generation + 1;
     this.predecessor = { pid: process.pid, generation };
     this.#descriptors = descriptors;
@@ -65,7 +75,12 @@ export class Survival implements Inheritance, Disposable {
       name,
       { name, late, value: bytes === null ? JSON.parse(json as string) : Buffer.from(bytes, 'base64') },
     ]);
-    return new Survival(record.generation, descriptors, new Map(states));
+    const connections = record.connections.map(({ route, fd, head, data }): Arriving => {
+      setCloseOnExec(fd, true);
+      const descriptor = new OwnedFd(fd, `a connection of "${route}"`);
+      return { route, descriptor, head: Buffer.from(head, 'base64'), data };
+    });
+    return new Survival(record.generation, descriptors, new Map(states), connections);
   }
 
   get unclaimed(): ManifestEntry[] {
@@ -84,8 +99,16 @@ export class Survival implements Inheritance, Disposable {
     return this.#states.get(name) ?? null;
   }
 
+  /** The established connections; the caller's from now on. */
+  takeConnections(): readonly Arriving[] {
+    const connections = this.#connections;
+    this.#connections = [];
+    return connections;
+  }
+
   /** Closes what nobody took. */
   [Symbol.dispose](): void {
+    for (const { descriptor } of this.takeConnections()) descriptor.close();
     for (const { descriptor } of this.#descriptors.values()) descriptor.close();
     this.#descriptors.clear();
   }
@@ -99,6 +122,7 @@ export function recordForExec(
   generation: number,
   descriptors: readonly NamedDescriptor[],
   states: readonly SavedState[],
+  connections: readonly Arriving[],
 ): OwnedFd {
   const record: Record = {
     generation,
@@ -109,6 +133,12 @@ export function recordForExec(
         ? { name, late, bytes: Buffer.from(value).toString('base64'), json: null }
         : { name, late, bytes: null, json: JSON.stringify(value) },
     ),
+    connections: connections.map(({ route, descriptor, head, data }) => ({
+      route,
+      fd: descriptor.fd,
+      head: head.toString('base64'),
+      data,
+    })),
   };
   // Not in the environment: a single variable is limited to 128 KiB, and state is not.
   const path = join(tmpdir(), `fd-handoff-${createToken()}`);

@@ -5,3 +5,4 @@ export { type Adopter, Estate, type Listening, type ListenOptions, type StateHoo
 export { descriptorOf } from './internals.ts';
 export { boundAddress } from './listener.ts';
 export { Mover } from './mover.ts';
+export { Survivors } from './survivors.ts';
