@@ -16,19 +16,34 @@ export const batchLimit = 64;
 /** The byte that a batch travels with: a message of zero bytes would lose its descriptors. */
 const batchMark = Buffer.from('F', 'latin1');
 
-/** The predecessor's end: descriptors go out on the lane, one batch in flight. */
-export class SendingChannel implements Disposable {
+/** Either end of what a handoff runs over; it owns both connections. */
+class ChannelEnd implements Disposable {
   readonly control: Control;
-  readonly #lane: OwnedFd;
+  protected readonly lane: OwnedFd;
 
   constructor(control: Control, lane: OwnedFd) {
     this.control = control;
-    this.#lane = lane;
+    this.lane = lane;
   }
 
+  /** Closes the lane, and the control connection when the peer has read what was said on it. */
+  async end(): Promise<void> {
+    this.lane.close();
+    await this.control.end();
+  }
+
+  /** Closes the lane and the control connection, at once. */
+  [Symbol.dispose](): void {
+    this.lane.close();
+    this.control.destroy();
+  }
+}
+
+/** The predecessor's end: descriptors go out on the lane, one batch in flight. */
+export class SendingChannel extends ChannelEnd {
   /** The token that the successor wrote on a lane that was inherited; null where it wrote none, or another thing. */
   readToken(): Token | null {
-    const message = receiveMessage(this.#lane.fd, tokenLineLength, 0);
+    const message = receiveMessage(this.lane.fd, tokenLineLength, 0);
     return message === null ? null : parseTokenLine(message.data);
   }
 
@@ -60,7 +75,7 @@ export class SendingChannel implements Disposable {
   putBatch(fds: number[]): void {
     try {
       trace('sending', 'BATCH', this.control);
-      sendMessage(this.#lane.fd, batchMark, fds);
+      sendMessage(this.lane.fd, batchMark, fds);
       trace('sent', 'BATCH', this.control);
     } catch (error) {
       if (!isGone(error)) throw error;
@@ -70,35 +85,15 @@ export class SendingChannel implements Disposable {
 
   /** Resolves when the peer has closed its lane, or ours is closed: for when the control connection is gone. */
   laneEnd(): Promise<void> {
-    return endOfLane(this.#lane);
-  }
-
-  /** Closes the lane, and the control connection when the peer has read what was said on it. */
-  async end(): Promise<void> {
-    this.#lane.close();
-    await this.control.end();
-  }
-
-  /** Closes the lane and the control connection, at once. */
-  [Symbol.dispose](): void {
-    this.#lane.close();
-    this.control.destroy();
+    return endOfLane(this.lane);
   }
 }
 
 /** The successor's end: takes what the predecessor sends. */
-export class ReceivingChannel implements Disposable {
-  readonly control: Control;
-  readonly #lane: OwnedFd;
-
-  constructor(control: Control, lane: OwnedFd) {
-    this.control = control;
-    this.#lane = lane;
-  }
-
+export class ReceivingChannel extends ChannelEnd {
   writeToken(token: Token): void {
     try {
-      sendMessage(this.#lane.fd, tokenLine(token), []);
+      sendMessage(this.lane.fd, tokenLine(token), []);
     } catch (error) {
       // A predecessor that is gone, or has refused us already: the control connection tells which.
       if (!isGone(error)) throw error;
@@ -155,24 +150,12 @@ export class ReceivingChannel implements Disposable {
 
   /** Resolves when the peer has closed its lane, or ours is closed: for when the control connection is gone. */
   laneEnd(): Promise<void> {
-    return endOfLane(this.#lane);
-  }
-
-  /** Closes the lane, and the control connection when the peer has read what was said on it. */
-  async end(): Promise<void> {
-    this.#lane.close();
-    await this.control.end();
-  }
-
-  /** Closes the lane and the control connection, at once. */
-  [Symbol.dispose](): void {
-    this.#lane.close();
-    this.control.destroy();
+    return endOfLane(this.lane);
   }
 
   #receive(): Message | null {
     try {
-      return receiveMessage(this.#lane.fd, batchMark.length, batchLimit);
+      return receiveMessage(this.lane.fd, batchMark.length, batchLimit);
     } catch (error) {
       if (!isGone(error)) throw error;
       throw new HandoffError('ERR_HANDOFF_PREDECESSOR_EXITED', 'The predecessor closed its lane.', { cause: error });

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { WebSocketLoad } from '../../bench/websocket-load.ts';
@@ -18,7 +19,8 @@ async function loadOn(fifth: (webSocket: WebSocket, text: string) => void) {
       webSocket.on('close', () => resolve());
     });
   });
-  const target = `ws://127.0.0.1:${server.address().port}/`;
+  const { port } = server.address() as AddressInfo;
+  const target = `ws://127.0.0.1:${port}/`;
   const load = new WebSocketLoad({ target, clients: 1, pause: 5, label: 'before' });
   await load.start();
   await seen;
