@@ -5,7 +5,8 @@ import type { DrainCounts } from './servers/index.ts';
 export interface DrainReport extends DrainCounts {
   /** How long the drain took, in milliseconds. */
   readonly duration: number;
-  readonly reason: 'handoff' | 'shutdown';
+  /** `called-off`: `ready()` failed, and the predecessor serves on. */
+  readonly reason: 'handoff' | 'shutdown' | 'called-off';
 }
 
 export interface HandoffEvents {

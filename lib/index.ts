@@ -1,8 +1,10 @@
+import cluster from 'node:cluster';
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 import type { Server, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
+import { isMainThread } from 'node:worker_threads';
 import { abortReason, Deadline, untilAborted } from './channel/deadline.ts';
 import type { DrainReport, HandoffEvents } from './events.ts';
 import { HandoffError } from './fd/handoff-error.ts';
@@ -18,6 +20,7 @@ import type { SavedState, StateValue } from './handoff/state.ts';
 import type { PredecessorEnd, Takeover } from './handoff/successor.ts';
 import { endFailed, firstWord, type Meeting, successionOf } from './meeting.ts';
 import {
+  checkCommand,
   type HandoffOptions,
   type MoveOptions,
   type ReexecOptions,
@@ -44,6 +47,7 @@ import {
   type DrainOrder,
   descriptorOf,
   Estate,
+  formatAddress,
   type Listening,
   type ListenOptions,
   Mover,
@@ -117,6 +121,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   #draining = new AbortController();
   /** How often this process was told to stop: the second time means that the first was not quick enough. */
   #stopSignals = 0;
+  /** Whether `ready()` has been done: before that the predecessor owns what this process holds. */
+  #tookOver = false;
+  /** Told to stop while it drained for a successor: if that dies, nothing is to be served again. */
+  #toldToStop = false;
+  /** Settles when the last offer is over, its failed successor included. */
+  #offerEnded: Promise<void> = Promise.resolve();
   #settleClosed: (report: DrainReport) => void = () => {};
 
   /** @internal Use `handoff()`. */
@@ -162,8 +172,13 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async listen(server: Server, options: ListenOptions): Promise<Listening> {
     this.#mayRegister('listen');
     const served = await this.#estate.listen(server, options);
-    // A late one is served at once, as with `server.listen()`.
+    // A late one is served at once, as with `server.listen()`; one that comes in the middle of something else when that
+    // is over.
     if (this.#phase.is === 'serving') await served.accept();
+    else if (!this.#isIn('starting') && !this.#isIn('taking-over') && !this.#isIn('offering')) {
+      served.place.remove();
+      this.#mayRegister('listen');
+    }
     const { name, address, inherited } = served.place;
     return { name, ...address, inherited };
   }
@@ -264,11 +279,13 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       throw error;
     }
     this.#enter({ is: 'serving' });
+    this.#tookOver = true;
     this.#adoptAll(this.#survival?.takeConnections() ?? []);
     this.#survival?.[Symbol.dispose]();
     this.#restoreStderr();
     // Without its control path the process still serves, so this failing is no reason to give the service up.
     await this.#openControl(takeover).catch((error) => this.#report(error));
+    await this.#acceptLate();
   }
 
   /**
@@ -281,6 +298,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    */
   async upgrade(options: UpgradeOptions = {}): Promise<number> {
     this.#requireSupport('upgrade()');
+    checkCommand(options);
     const mode = options.keep === true ? 'keep' : 'replace';
     return this.#offer(mode, (signal) => this.#spawn(options, signal), options.signal);
   }
@@ -297,21 +315,35 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async reexec(options: ReexecOptions = {}): Promise<never> {
     this.#requireSupport('reexec()');
     requireMainThread();
+    checkCommand(options);
     this.#mayOffer();
+    if (this.#heir !== null || this.#standsBeside()) {
+      throw new HandoffError(
+        'ERR_HANDOFF_BUSY',
+        'reexec() cannot be called while another process serves beside this one (upgrade({ keep: true })): end one of the two first.',
+      );
+    }
     const survivors = new Survivors();
     const mover = new Mover((batch) => survivors.send(batch));
-    this.#enter({ is: 'draining-in-place', mover });
+    this.#enter({ is: 'draining-in-place', mover, survivors });
+    const { drainTimeout } = this.#settings;
     try {
-      const early = await this.#estate.save('early');
+      using deadline = Deadline.after(drainTimeout, 'The state was not saved');
+      const early = await untilAborted(this.#estate.save('early'), deadline.signal);
       this.#stopAccepting();
       this.#tell('commit', { pid: process.pid, mode: 'replace' });
-      await this.#estate.drain({ ...this.#drainAlone(this.#handoffLimits()), mover });
-      const states = [...early, ...(await this.#estate.save('late'))];
+      const noMoreComing = this.#upstreamGone();
+      await this.#estate.drain({ ...this.#drainAlone(this.#handoffLimits()), mover, noMoreComing });
+      using lateDeadline = Deadline.after(drainTimeout, 'The late state was not saved');
+      const late = await untilAborted(this.#estate.save('late'), lateDeadline.signal);
       await flushOutput();
       this.#mustBe('draining-in-place');
-      return this.#exec(options, states, survivors);
+      // A predecessor that still drains would take the end of the connection for a death, and serve again.
+      if (this.#upstream.is === 'connected') await this.#upstream.takeover.leave();
+      this.#mustBe('draining-in-place');
+      return this.#exec(options, [...early, ...late], survivors);
     } catch (error) {
-      if (this.#phase.is === 'draining-in-place') await this.#serveAgain();
+      if (this.#isIn('draining-in-place')) await this.#serveAgain();
       this.#adoptAll(survivors.release());
       this.#tell('rollback', { error: error as Error });
       throw error;
@@ -326,7 +358,10 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async shutdown({ timeout = this.#settings.drainTimeout }: { timeout?: number } = {}): Promise<DrainReport> {
     readTimeout('timeout', timeout);
     const phase = this.#phase;
-    if (phase.is === 'draining' || phase.is === 'shutting-down' || phase.is === 'left') return this.closed;
+    if (phase.is === 'draining' || phase.is === 'shutting-down' || phase.is === 'left') {
+      this.#toldToStop = true;
+      return this.closed;
+    }
     if (phase.is === 'offering') {
       phase.callOff.abort(new HandoffError('ERR_HANDOFF_ABORTED', 'This process is shutting down.'));
     }
@@ -337,6 +372,11 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     }
     if (this.#upstream.is === 'connected') this.#upstream.takeover.release();
     this.#stopAccepting();
+    // Whoever connects from now on is to be refused, and not to wait in a queue that nobody serves. And whoever starts
+    // from now on is to find the path free.
+    if (phase.is !== 'starting' && phase.is !== 'taking-over') this.#closeListeners();
+    // What was set aside for an image that will not be is served to its end here.
+    if (phase.is === 'draining-in-place') this.#adoptAll(phase.survivors.release());
     await this.#drainToEnd('shutdown', { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: timeout }, null);
     return this.closed;
   }
@@ -344,7 +384,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** Cuts off whatever a drain still waits for; without a drain, it shuts down at once. */
   hammer(): void {
     this.#force.abort();
-    void this.shutdown({ timeout: 0 });
+    this.#inBackground(this.shutdown({ timeout: 0 }));
   }
 
   /** What each signal's action does. */
@@ -368,6 +408,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const inherited = takeover.take(controlName);
     if (inherited !== null) this.#control = { is: 'held', listener: inherited.descriptor };
     if (decision === 'orphaned') await this.#mustBeAlone();
+    this.#warnOfUnclaimed(takeover);
     let leave = () => {};
     const gone = new Promise<void>((resolve) => {
       leave = resolve;
@@ -375,12 +416,24 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     if (decision === 'committed') this.#upstream = { is: 'connected', takeover, gone };
     takeover.settle({
       onConnection: (connection) => this.#mayAdopt() && this.#adopt(connection),
-      onLateState: (state: SavedState) => this.#inBackground(this.#estate.restoreLate(state)),
+      onLateState: (state: SavedState) => this.#estate.restoreLate(state).catch((error) => this.#report(error)),
       onEnd: (end) => {
         leave();
         this.#inBackground(this.#afterPredecessor(takeover, end));
       },
     });
+  }
+
+  /** A listener that this version does not register is closed. Where that is no intention it is an outage. */
+  #warnOfUnclaimed(takeover: Takeover): void {
+    if (takeover.mode !== 'replace') return;
+    for (const entry of takeover.unclaimed) {
+      if (entry.kind !== 'listener') continue;
+      process.emitWarning(
+        `Nobody in this version listens with "${entry.name}" (${formatAddress(entry as BoundAddress)}) of process ${takeover.predecessor.pid}: it is closed. Is another program using the same control path?`,
+        { type: 'HandoffWarning', code: 'FD_HANDOFF_UNCLAIMED' },
+      );
+    }
   }
 
   /**
@@ -454,10 +507,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#enter({ is: 'shutting-down' });
     this.#stopAccepting();
     const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: this.#settings.drainTimeout };
-    await this.#estate.drain(this.#drainAlone(limits));
-    this.#letGo(this.#takeover === null ? 'remove' : 'close', this.#takeover !== null);
+    await this.#drainToEnd('called-off', limits, null);
     this.#restoreStderr();
-    this.#enter({ is: 'left' });
   }
 
   /** Until commit the end of standard error goes to the predecessor, who reports a failure with it. */
@@ -479,6 +530,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       end = resolve;
     });
     this.#enter({ is: 'offering', callOff, ended });
+    this.#offerEnded = ended;
     const signal = outer === undefined ? callOff.signal : AbortSignal.any([callOff.signal, outer]);
     using deadline = Deadline.after(this.#settings.readyTimeout, 'The successor was not ready', signal);
     let meeting: Meeting | null = null;
@@ -500,6 +552,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     } finally {
       if (this.#phase.is === 'offering') this.#enter({ is: 'serving' });
       end();
+      if (this.#isIn('serving')) this.#inBackground(this.#acceptLate());
     }
   }
 
@@ -529,8 +582,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#heir?.release();
     this.#stopAccepting();
     successor.committed(this.#settings.drainTimeout, 'replace');
-    this.#tell('commit', { pid, mode: 'replace' });
     this.#inBackground(this.#drainForSuccessor(successor, pid, mover));
+    this.#tell('commit', { pid, mode: 'replace' });
   }
 
   /** The newline was read from a successor that serves beside this process. */
@@ -572,21 +625,36 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   async #sendLateStates(successor: Successor, died: AbortSignal): Promise<void> {
     using deadline = Deadline.after(this.#settings.drainTimeout, 'The late state was not sent', died);
+    // What the predecessor has promised and not sent yet is part of what is handed on.
+    await untilAborted(this.#takeover?.lateStatesRestored ?? Promise.resolve(), deadline.signal);
     await successor.lateStates(await untilAborted(this.#estate.save('late'), deadline.signal), deadline.signal);
   }
 
-  /** The successor died while this process drained: it serves again, as if nothing had happened. */
+  /** The successor died while this process drained: it serves again, unless it was told to stop meanwhile. */
   async #giveBack(pid: number): Promise<void> {
+    if (this.#toldToStop) {
+      this.#enter({ is: 'shutting-down' });
+      const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: this.#settings.drainTimeout };
+      return this.#drainToEnd('shutdown', limits, null);
+    }
     await this.#serveAgain();
     this.#tell('give-back', { pid });
+    if (this.#toldToStop) await this.shutdown();
   }
 
+  /** Undoes a drain, on doubt everywhere it can. */
   async #serveAgain(): Promise<void> {
-    this.#draining = new AbortController();
+    if (this.#draining.signal.aborted) this.#draining = new AbortController();
+    this.#stopSignals = 0;
     this.#estate.reassert();
     for (const failure of await this.#estate.acceptAgain()) this.#report(failure);
     await this.#openControl(null).catch((error) => this.#report(error));
     this.#enter({ is: 'serving' });
+  }
+
+  /** Accepts on what was registered while something else was under way. */
+  async #acceptLate(): Promise<void> {
+    for (const failure of await this.#estate.acceptWaiting()) this.#report(failure);
   }
 
   #exec(options: ReexecOptions, states: readonly SavedState[], { connections }: Survivors): never {
@@ -667,6 +735,26 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     };
   }
 
+  /**
+   * A predecessor that still drains moves its connections here, and they go on from here: not before it is gone can this
+   * process be.
+   */
+  #upstreamGone(): Promise<void> {
+    const upstream = this.#upstream;
+    return upstream.is === 'connected' && upstream.takeover.mode === 'replace' ? upstream.gone : Promise.resolve();
+  }
+
+  /** Whether this process serves beside the owner that has started it, and would inherit its role. */
+  #standsBeside(): boolean {
+    return this.#upstream.is === 'connected' && this.#upstream.takeover.mode === 'keep';
+  }
+
+  /** Whether the one that this process came to serves on by itself: then what both hold is not this process's to remove. */
+  #isGuest(): boolean {
+    if (this.#takeover === null) return false;
+    return !this.#tookOver || this.#takeover.mode === 'share' || this.#standsBeside();
+  }
+
   /** A drain without a successor: nobody to give connections to, and nobody whose death would call it off. */
   #drainAlone(limits: DrainLimits): DrainOrder {
     const cancel = new AbortController().signal;
@@ -680,6 +768,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       this.#control = { is: 'held', listener: this.#control.listener };
     }
     this.#draining.abort(new HandoffError('ERR_HANDOFF_ABORTED', 'This process is draining.'));
+  }
+
+  #closeListeners(): void {
+    const alone = this.#heir === null && !this.#isGuest();
+    for (const failure of this.#estate.closeListeners(alone ? 'remove' : 'close')) this.#report(failure);
+    if (alone) this.#closeControl('remove');
   }
 
   /** Drains, and either leaves or, where the successor dies meanwhile, serves again. */
@@ -696,11 +790,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   ): Promise<void> {
     const begun = performance.now();
     const cancel = heir?.died ?? new AbortController().signal;
-    // A predecessor that still drains moves its connections here, and they go on from here: not before it is gone can
-    // this process be.
-    const upstream =
-      this.#upstream.is === 'connected' && this.#upstream.takeover.mode === 'replace' ? this.#upstream : null;
-    const noMoreComing = Promise.all([heir?.settled, heir === null ? null : upstream?.gone]);
+    const noMoreComing = Promise.all([heir?.settled, heir === null ? null : this.#upstreamGone()]);
     const end = await this.#estate.drain({
       limits,
       force: this.#force.signal,
@@ -711,6 +801,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     if (end.how === 'cancelled' && heir !== null) return this.#giveBack(heir.pid);
     const counts = end.how === 'drained' ? end.counts : { moved: 0, drained: 0, forced: 0 };
     const report: DrainReport = { ...counts, duration: Math.round(performance.now() - begun), reason };
+    // A successor that was called off has to be gone first: it holds the listeners, and nobody else would end it.
+    await this.#offerEnded;
     await this.#finish(report, heir?.successor ?? null);
   }
 
@@ -726,11 +818,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     // Asked before they are told: they hang up then.
     const heirs = [successor, this.#heir].filter((heir) => heir !== null);
     for (const heir of heirs) await heir.drained({ ...report });
+    const guest = this.#isGuest();
     // A predecessor that still drains must have read that it is not to step in.
     if (this.#upstream.is === 'connected') await this.#upstream.takeover.leave();
     this.#letGo(
-      heirs.length === 0 ? 'remove' : 'close',
-      heirs.some(({ inheritsControl }) => inheritsControl),
+      heirs.length === 0 && !guest ? 'remove' : 'close',
+      guest || heirs.some(({ inheritsControl }) => inheritsControl),
     );
     if (report.forced > 0) {
       process.emitWarning(
@@ -739,7 +832,9 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       );
     }
     this.#settleClosed(report);
-    if (this.#settings.exit) await leave(report.reason === 'shutdown' && report.forced > 0 ? 1 : 0);
+    // A process whose `ready()` has failed is ended by whoever called that, unless it was told to stop besides.
+    if (!this.#settings.exit || (report.reason === 'called-off' && !this.#toldToStop)) return;
+    await leave(report.reason === 'shutdown' && report.forced > 0 ? 1 : 0);
   }
 
   /**
@@ -747,12 +842,24 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * listeners where `how` says so, of the control path where it is open and nobody inherits it.
    */
   #letGo(how: 'close' | 'remove', controlIsInherited: boolean): void {
-    this.#signals?.[Symbol.dispose]();
-    this.#estate[how]();
+    // A process that leaves keeps its listeners for signals: without them the next SIGTERM would kill it, and it has left
+    // in good order.
+    if (!this.#settings.exit) this.#signals?.[Symbol.dispose]();
+    this.#survival?.[Symbol.dispose]();
+    for (const failure of this.#estate[how]()) this.#report(failure);
+    this.#closeControl(controlIsInherited ? 'close' : 'remove');
+  }
+
+  #closeControl(how: 'close' | 'remove'): void {
     if (this.#control.is === 'none') return;
     this.#reception.close();
-    if (!controlIsInherited && this.#settings.control !== null) {
-      unlinkWhileHeld(this.#settings.control, this.#control.listener);
+    try {
+      if (how === 'remove' && this.#settings.control !== null) {
+        unlinkWhileHeld(this.#settings.control, this.#control.listener);
+      }
+    } catch (error) {
+      // A file that cannot be removed must not keep a process that is done.
+      this.#report(error);
     }
     this.#control.listener.close();
     this.#control = { is: 'none' };
@@ -784,7 +891,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** Whether a connection that the predecessor moves would be served here, or by a successor that takes it on. */
   #mayAdopt(): boolean {
     const { is } = this.#phase;
-    return is === 'taking-over' || is === 'serving' || is === 'offering' || is === 'draining';
+    return is !== 'starting' && is !== 'shutting-down' && is !== 'left';
   }
 
   #mayOffer(): void {
@@ -795,6 +902,9 @@ export class Handoff extends EventEmitter<HandoffEvents> {
         'ERR_HANDOFF_BUSY',
         `Process ${process.pid} is handing over to a successor already: try again when that is done.`,
       );
+    }
+    if (phase === 'draining-in-place') {
+      throw new HandoffError('ERR_HANDOFF_BUSY', `Process ${process.pid} is about to replace its own image.`);
     }
     throw new HandoffError(
       'ERR_HANDOFF_NOT_READY',
@@ -836,12 +946,19 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   #report(error: unknown): void {
     const failure = error instanceof Error ? error : new Error(String(error));
     diagnosticsChannel('fd-handoff:error').publish({ error: failure });
-    if (this.listenerCount('error') > 0) this.emit('error', failure);
-    else
-      process.emitWarning(failure.message, {
-        type: 'HandoffWarning',
-        code: (failure as NodeJS.ErrnoException).code ?? 'FD_HANDOFF_ERROR',
+    if (this.listenerCount('error') === 0) {
+      const { code = 'FD_HANDOFF_ERROR' } = failure as NodeJS.ErrnoException;
+      process.emitWarning(failure.message, { type: 'HandoffWarning', code });
+      return;
+    }
+    try {
+      this.emit('error', failure);
+    } catch (thrown) {
+      // As fatal as any uncaught error, but not in the middle of a step that must not stop half-way.
+      process.nextTick(() => {
+        throw thrown;
       });
+    }
   }
 }
 
@@ -854,6 +971,19 @@ export class Handoff extends EventEmitter<HandoffEvents> {
  */
 export async function handoff(options: HandoffOptions = {}): Promise<Handoff> {
   const settings = readOptions(options);
+  if (cluster.isWorker) {
+    // `listen({ fd })` sends the number to the primary there, which serves whatever it has under that number.
+    throw new HandoffError(
+      'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
+      'handoff() was called in a node:cluster worker, whose listeners belong to the primary. Start several processes with { share: true } instead.',
+    );
+  }
+  if (!isMainThread && settings.signals !== null) {
+    throw new HandoffError(
+      'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
+      'handoff() was called in a worker thread, which gets no signals: give { signals: false }, or call it in the main thread.',
+    );
+  }
   if (!isSupported()) return new Handoff(settings, { is: 'fresh', control: null });
   const found = await findPredecessor({
     control: settings.control,

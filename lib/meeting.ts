@@ -24,8 +24,8 @@ export async function firstWord(
   signal: AbortSignal,
 ): Promise<Meeting> {
   const { channel, pid } = spawned;
-  const heard = new AbortController();
-  const either = AbortSignal.any([signal, heard.signal]);
+  const decided = new AbortController();
+  const either = AbortSignal.any([signal, decided.signal]);
   const greeted = channel.control.expect(['HELLO'], either).then((frame): Meeting => {
     const hello = readHello(frame);
     if (!takesDescriptors(hello.intent)) {
@@ -40,16 +40,22 @@ export async function firstWord(
       'The lane of the spawned successor does not bear the token of its HELLO.',
     );
   });
+  // Its helpers may hold the connections open when it has long failed.
+  const exited = spawned.exited.then(({ code, signal: killer }): never => {
+    const how = killer === null ? `with code ${code}` : `by ${killer}`;
+    throw new HandoffError('ERR_HANDOFF_SUCCESSOR_EXITED', `The successor (process ${pid}) exited ${how}.`);
+  });
   try {
-    if (ready === null) return await greeted;
+    if (ready === null) return await Promise.race([greeted, exited]);
     const serving = ready.ready(either).then((): Meeting => ({ how: 'ready', pid, spawned }));
     // A program that closes descriptors it does not know, or does not know what to do with a ready pipe that it hands
     // on, has not failed: only when both ways to be heard are gone nothing can come any more.
-    return await Promise.any([greeted, serving]).catch((errors: AggregateError) => {
+    const heard = Promise.any([greeted, serving]).catch((errors: AggregateError) => {
       throw errors.errors[0];
     });
+    return await Promise.race([heard, exited]);
   } finally {
-    heard.abort();
+    decided.abort();
   }
 }
 

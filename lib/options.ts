@@ -91,6 +91,13 @@ const longestTimeout = 2 ** 31 - 1;
 
 /** Reads the options; throws a TypeError or RangeError for what cannot be. */
 export function readOptions(options: HandoffOptions): Settings {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid(
+      TypeError,
+      'ERR_INVALID_ARG_TYPE',
+      `handoff() takes an object of options. Received ${String(options)}`,
+    );
+  }
   const { control, authorize = authorizeSameUser, share = false, exit = true } = options;
   if (control !== undefined && (typeof control !== 'string' || control === '')) {
     throw invalid(
@@ -123,6 +130,23 @@ export function readOptions(options: HandoffOptions): Settings {
     share,
     exit,
   };
+}
+
+/** How a program is to be started, checked: what is wrong is told before anything is stopped for it. */
+export function checkCommand({ command, args, env }: UpgradeOptions | ReexecOptions): void {
+  if (command !== undefined && (typeof command !== 'string' || command === '')) {
+    throw invalid(
+      TypeError,
+      'ERR_INVALID_ARG_TYPE',
+      `"command" must be a non-empty string. Received ${typeof command}`,
+    );
+  }
+  if (args !== undefined && !(Array.isArray(args) && args.every((argument) => typeof argument === 'string'))) {
+    throw invalid(TypeError, 'ERR_INVALID_ARG_TYPE', `"args" must be an array of strings. Received ${typeof args}`);
+  }
+  if (env !== undefined && (typeof env !== 'object' || env === null)) {
+    throw invalid(TypeError, 'ERR_INVALID_ARG_TYPE', `"env" must be an object. Received ${typeof env}`);
+  }
 }
 
 /** A timeout in milliseconds: 0 to about 24.8 days. */

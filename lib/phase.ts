@@ -1,7 +1,7 @@
 import type { OwnedFd } from './fd/owned-fd.ts';
 import type { Successor } from './handoff/predecessor.ts';
 import type { Takeover } from './handoff/successor.ts';
-import type { Mover } from './servers/index.ts';
+import type { Mover, Survivors } from './servers/index.ts';
 
 /** What a process is in the middle of. Every change is made in `Handoff`, by one of the methods that are named here. */
 export type Phase =
@@ -16,7 +16,7 @@ export type Phase =
   /** Committed: the successor owns, this process finishes what it has (`#commit`). */
   | { readonly is: 'draining'; readonly successor: Successor; readonly mover: Mover | null }
   /** The owner, finishing what it has before it replaces its own image (`reexec`). */
-  | { readonly is: 'draining-in-place'; readonly mover: Mover }
+  | { readonly is: 'draining-in-place'; readonly mover: Mover; readonly survivors: Survivors }
   /** No successor: this process finishes what it has (`shutdown`). */
   | { readonly is: 'shutting-down' }
   /** Drained; nothing is held any more (`#finish`). */
@@ -56,7 +56,11 @@ export const transitions: { readonly [from in PhaseName]: { readonly [to in Phas
     draining: 'commit',
     'shutting-down': 'told to stop',
   },
-  draining: { serving: 'give-back', left: 'drained' },
+  draining: {
+    serving: 'give-back',
+    'shutting-down': 'told to stop, and the successor died',
+    left: 'drained',
+  },
   'draining-in-place': { serving: 'the exec failed', 'shutting-down': 'told to stop' },
   'shutting-down': { left: 'drained' },
   left: {},

@@ -40,7 +40,7 @@ export type PredecessorEnd =
 export interface AfterCommit {
   /** Returns whether the connection is served here; it is taken over then. */
   readonly onConnection: (connection: Arriving) => boolean;
-  readonly onLateState: (state: SavedState) => void;
+  readonly onLateState: (state: SavedState) => Promise<unknown>;
   readonly onEnd: (end: PredecessorEnd) => void;
 }
 
@@ -56,6 +56,11 @@ export class Takeover implements Inheritance {
   readonly #inherited: Map<string, Inherited>;
   readonly #states: Map<string, SavedState>;
   readonly #lateStates: ReadonlySet<string>;
+  #settleLateStates: () => void = () => {};
+  /** Settles, and never rejects, when every late state was restored, or none can come any more. */
+  readonly lateStatesRestored = new Promise<void>((resolve) => {
+    this.#settleLateStates = resolve;
+  });
   readonly #assembler: StateAssembler;
   readonly #calledOff = new AbortController();
   /** One side has said ABORT: the end of the connection is no surprise any more. */
@@ -201,10 +206,16 @@ export class Takeover implements Inheritance {
     // newline.
     if (this.mode === 'replace') control.send('UNCLAIMED', { names: unclaimed });
     this.#closeInherited();
+    const missing = new Set(this.#lateStates);
+    if (missing.size === 0) this.#settleLateStates();
     let end: PredecessorEnd = { how: 'died' };
     control.on('STATE', (frame) => {
       const state = this.#assembler.take(frame);
-      if (state !== null) onLateState(state);
+      if (state === null) return;
+      void onLateState(state).finally(() => {
+        missing.delete(state.name);
+        if (missing.size === 0) this.#settleLateStates();
+      });
     });
     control.on('CONNECTIONS', (frame) => receiveConnections(this.#channel, frame, onConnection));
     control.on('RELEASED', () => {
@@ -214,6 +225,7 @@ export class Takeover implements Inheritance {
       end = { how: 'drained', report: frame.payload.report };
     });
     void control.closed.then(async () => {
+      this.#settleLateStates();
       // The open lane tells a predecessor whose connection broke that its successor lives; and it may live as well.
       if (end.how === 'died') await this.#channel.laneEnd();
       this.#channel[Symbol.dispose]();

@@ -7,7 +7,7 @@ import { reexecVariable } from './survival.ts';
 
 /** What the next image is: a program, with the environment that it gets. */
 export interface Image {
-  /** A path, or a bare name: PATH is searched then. */
+  /** A path: execve(2) searches no PATH. */
   readonly command: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;

@@ -93,7 +93,10 @@ export class SpawnedSuccessor {
   /** Starts the program. Rejects with ERR_HANDOFF_EXEC_FAILED when there is nothing to start. */
   static async spawn(options: SpawnOptions, signal: AbortSignal): Promise<SpawnedSuccessor> {
     const [control, childsControl] = ownedPair('the control connection to the successor');
-    const [lane, childsLane] = ownedPair('the lane to the successor');
+    const [lane, childsLane] = ownedPairOr(() => {
+      control.close();
+      childsControl.close();
+    });
     let child: ChildProcess | null = null;
     try {
       const { file, args, env, descriptors } = commandLine(options, [childsControl.fd, childsLane.fd]);
@@ -211,6 +214,16 @@ class StderrTail {
   /** The child has its own back; the pipe lives until the last holder closes it, but nobody waits for that. */
   detach(): void {
     (this.#stream as net.Socket | null)?.unref();
+  }
+}
+
+/** The second pair; `undo` closes the first where there is no room for it. */
+function ownedPairOr(undo: () => void): [OwnedFd, OwnedFd] {
+  try {
+    return ownedPair('the lane to the successor');
+  } catch (error) {
+    undo();
+    throw error;
   }
 }
 

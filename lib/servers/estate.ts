@@ -1,6 +1,7 @@
-import { type Server, Socket } from 'node:net';
+import { Server, Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { Json } from '../channel/frame.ts';
+import { setCloseOnExec } from '../fd/descriptor.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { isSupported } from '../fd/native.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
@@ -106,6 +107,10 @@ export class Estate {
 
   /** Gives `server` the predecessor's listener, or a new one. Nothing is accepted yet. */
   async listen(server: Server, options: ListenOptions): Promise<Served> {
+    this.#checkServer(server);
+    if (typeof options !== 'object' || options === null) {
+      throw invalidType('listen() needs an object that says where: { port } or { path }.');
+    }
     const address = await resolveAddress(options);
     return this.#naming(options.name ?? defaultName(address), async (name) => {
       const place = await this.#placeFor(name, address, {
@@ -124,9 +129,17 @@ export class Estate {
   /** The predecessor's descriptor of that name, or what `open` makes; it stays ours, the caller borrows it. */
   async descriptor(name: string, open: () => number | OwnedFd | Promise<number | OwnedFd>): Promise<number> {
     return this.#naming(name, async () => {
+      checkFunction(`The descriptor "${name}": open`, open);
       const inherited = this.#inheritance?.take(name)?.descriptor;
       const opened = inherited ?? (await open());
       const owned = typeof opened === 'number' ? new OwnedFd(opened, `the descriptor "${name}"`) : opened;
+      // A number that is nobody's is told now, and not when everything is closed.
+      try {
+        setCloseOnExec(owned.fd, true);
+      } catch (error) {
+        owned.release();
+        throw error;
+      }
       this.#descriptors.set(name, owned);
       return owned.fd;
     });
@@ -135,6 +148,8 @@ export class Estate {
   /** Registers a state, and restores what the predecessor saved. Resolves with whether there was something to restore. */
   async state(name: string, hooks: StateHooks): Promise<boolean> {
     checkName(name);
+    checkFunction(`The state "${name}": save`, hooks?.save);
+    checkFunction(`The state "${name}": restore`, hooks.restore);
     return this.#registerState(name, hooks, name);
   }
 
@@ -178,6 +193,7 @@ export class Estate {
   /** Registers who serves connections that the application moves under `route`. */
   adopter(route: string, adopt: Adopter): void {
     checkName(route);
+    checkFunction(`The adopter of "${route}"`, adopt);
     if (this.#adopters.has(route)) throw duplicate('connection route', route);
     this.#adopters.set(route, adopt);
   }
@@ -213,7 +229,9 @@ export class Estate {
         'An HTTP server reads this connection: it is moved without a call, between two requests.',
       );
     }
-    const size = head.length + Buffer.byteLength(JSON.stringify(data) ?? '');
+    const json: string | undefined = JSON.stringify(data);
+    if (json === undefined) throw invalidType(`The data of a connection must be JSON. Received ${typeof data}`);
+    const size = head.length + Buffer.byteLength(json);
     if (size > givenSizeLimit) {
       throw new HandoffError(
         'ERR_HANDOFF_REFUSED',
@@ -285,7 +303,18 @@ export class Estate {
   async acceptAgain(): Promise<Error[]> {
     const failures: Error[] = [];
     for (const served of this.#served.values()) {
-      if (!served.place.closed) await served.accept().catch((error: Error) => failures.push(error));
+      if (served.place.closed || served.service !== 'stopped') continue;
+      await served.accept().catch((error: Error) => failures.push(error));
+    }
+    return failures;
+  }
+
+  /** Accepts on what was registered late. Returns what could not. */
+  async acceptWaiting(): Promise<Error[]> {
+    const failures: Error[] = [];
+    for (const served of this.#served.values()) {
+      if (served.place.closed || served.service !== 'waiting') continue;
+      await served.accept().catch((error: Error) => failures.push(error));
     }
     return failures;
   }
@@ -328,19 +357,44 @@ export class Estate {
     }
   }
 
-  /** Closes this process's copies. */
-  close(): void {
-    for (const { place, connections } of this.#served.values()) {
-      place.close();
-      connections.forget();
-    }
-    for (const descriptor of this.#descriptors.values()) descriptor.close();
+  /** Closes this process's listeners; `remove` for good: nobody inherits them, so socket files go too. */
+  closeListeners(how: 'close' | 'remove'): Error[] {
+    return eachOf(this.served, ({ place }) => place[how]());
   }
 
-  /** Closes everything for good: nobody inherits it, so socket files are removed. */
-  remove(): void {
-    for (const { place } of this.#served.values()) place.remove();
-    this.close();
+  /** Closes this process's copies. Returns what could not be closed; all the rest is. */
+  close(): Error[] {
+    for (const { connections } of this.#served.values()) connections.forget();
+    return [
+      ...this.closeListeners('close'),
+      ...eachOf([...this.#descriptors.values()], (descriptor) => descriptor.close()),
+    ];
+  }
+
+  /** Closes everything for good. Returns what could not be closed or removed; all the rest is. */
+  remove(): Error[] {
+    return [...this.closeListeners('remove'), ...this.close()];
+  }
+
+  #checkServer(server: unknown): void {
+    if (!(server instanceof Server)) {
+      throw invalidType(
+        'listen() needs a server of net, http, https or http2. An application such as Express is the listener of one: http.createServer(app).',
+      );
+    }
+    if (server.listening) {
+      throw new HandoffError(
+        'ERR_HANDOFF_ALREADY_OWNED',
+        `The server listens on ${JSON.stringify(server.address())} by itself: leave its listen() to app.ready().`,
+      );
+    }
+    const other = this.served.find((served) => served.server === server);
+    if (other !== undefined) {
+      throw new HandoffError(
+        'ERR_HANDOFF_ALREADY_OWNED',
+        `The server has the listener "${other.place.name}" already: a server has one, so make another for this one.`,
+      );
+    }
   }
 
   get #counted(): Connections[] {
@@ -411,7 +465,30 @@ function socketOf({ descriptor, head }: Arriving, options: { allowHalfOpen: bool
   return socket;
 }
 
+/** Does `act` to each, whatever becomes of the others; returns what failed. */
+function eachOf<Item>(items: readonly Item[], act: (item: Item) => void): Error[] {
+  const failures: Error[] = [];
+  for (const item of items) {
+    try {
+      act(item);
+    } catch (error) {
+      failures.push(error as Error);
+    }
+  }
+  return failures;
+}
+
+function checkFunction(what: string, value: unknown): void {
+  if (typeof value === 'function') return;
+  throw invalidType(`${what} must be a function. Received ${typeof value}`);
+}
+
+function invalidType(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
+}
+
 function checkName(name: string): void {
+  if (typeof name !== 'string') throw invalidType(`A name must be a string. Received ${typeof name}`);
   if (/^[!-9;-~ ]{1,255}$/.test(name) && !name.startsWith('@')) return;
   throw Object.assign(
     new TypeError(

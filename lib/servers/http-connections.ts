@@ -62,6 +62,7 @@ export class HttpConnections extends Connections {
   }
 
   override announceClose(): void {
+    if (this.#leaving.how === 'moved') this.#leaving.departures.stop();
     this.#leaving = { how: 'announced' };
     for (const socket of this.sockets) this.#announceOn(socket);
   }
@@ -152,7 +153,10 @@ export class HttpConnections extends Connections {
   /** Connections on which nothing is under way in either direction. */
   #betweenRequests(): Socket[] {
     return [
-      ...idleSockets(this.#server, this.sockets),
+      // Node holds a connection to be idle as soon as its answer has been given to it, be it written or not.
+      ...[...idleSockets(this.#server, this.sockets)].filter(
+        (socket) => socket.writableLength === 0 && !this.#isAnswering(socket),
+      ),
       ...this.#waiting.sockets,
       ...this.#waitingForRequest().filter(isSilent),
     ];
@@ -190,7 +194,10 @@ export class HttpConnections extends Connections {
 
 /** Once this answer is complete its connection can leave. */
 function lookAfter(response: ServerResponse | undefined, departures: HttpDepartures): void {
-  if (response !== undefined && !response.writableFinished) response.once('close', () => departures.look());
+  if (response === undefined) return;
+  if (!response.writableFinished) response.once('close', () => departures.look());
+  // Answered before its body has come: the connection is between two requests only when the body is over, too.
+  if (!response.req.complete) response.req.once('close', () => departures.look());
 }
 
 /** Whether the client has never sent anything: of an encrypted connection, anything inside of it. */

@@ -1,5 +1,5 @@
 /** Adopting listeners into Node's servers, and draining those: what the face needs of this layer. */
-export type { BoundAddress } from './address.ts';
+export { type BoundAddress, formatAddress } from './address.ts';
 export type { DrainCounts, DrainEnd, DrainLimits, DrainOrder } from './drain.ts';
 export { type Adopter, Estate, type Listening, type ListenOptions, type StateHooks } from './estate.ts';
 export { descriptorOf } from './internals.ts';

@@ -7,6 +7,7 @@ import type { Arriving, Departing } from '../handoff/connection-transfer.ts';
  */
 export class Survivors {
   #connections: Arriving[] = [];
+  #fate: 'staying' | 'given-back' = 'staying';
 
   get connections(): readonly Arriving[] {
     return this.#connections;
@@ -14,6 +15,7 @@ export class Survivors {
 
   async send(batch: readonly Departing[]): Promise<Set<Departing>> {
     const held = new Set<Departing>();
+    if (this.#fate === 'given-back') return held;
     for (const departing of batch) {
       try {
         const { route, fd, head, data } = departing;
@@ -31,6 +33,7 @@ export class Survivors {
   release(): readonly Arriving[] {
     const connections = this.#connections;
     this.#connections = [];
+    this.#fate = 'given-back';
     return connections;
   }
 }

@@ -64,7 +64,7 @@ describe('a whole handoff', () => {
     succession.committed(1000, mode);
     expect(await decision).toBe('committed');
     const end = new Promise<PredecessorEnd>((resolve) =>
-      takeover.settle({ onConnection: () => false, onLateState: () => {}, onEnd: resolve }),
+      takeover.settle({ onConnection: () => false, onLateState: async () => {}, onEnd: resolve }),
     );
     takeover.release();
     await succession.drained({ moved: 1 });
@@ -103,7 +103,7 @@ describe('a whole handoff', () => {
     succession.committed(1000, 'replace');
     await decision;
     const arrived = new Promise<SavedState>((resolve) =>
-      takeover.settle({ onConnection: () => false, onLateState: resolve, onEnd: () => {} }),
+      takeover.settle({ onConnection: () => false, onLateState: async (state) => resolve(state), onEnd: () => {} }),
     );
     await succession.lateStates([{ name: 'last', late: true, value: large }], never);
     const { name, value } = await arrived;

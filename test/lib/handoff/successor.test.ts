@@ -276,7 +276,7 @@ describe('settle', () => {
     const end = new Promise<PredecessorEnd>((resolve) =>
       takeover.settle({
         onConnection: () => false,
-        onLateState: ({ name, value }) => late.push([name, value]),
+        onLateState: async ({ name, value }) => late.push([name, value]),
         onEnd: resolve,
       }),
     );
@@ -295,7 +295,7 @@ describe('settle', () => {
     const takeover = await taken();
     const web = takeover.take('web');
     expect(takeover.take('web')).toBeNull();
-    takeover.settle({ onConnection: () => false, onLateState: () => {}, onEnd: () => {} });
+    takeover.settle({ onConnection: () => false, onLateState: async () => {}, onEnd: () => {} });
     expect((await meeting.sending.control.expect(['UNCLAIMED'], never)).payload).toEqual({ names: [] });
     // What was taken is the taker's.
     expect(web?.descriptor.closed).toBe(false);
