@@ -58,6 +58,10 @@ function createServer({ tls = false }) {
   const { createServer } = tls ? https : http;
   const server = createServer({ keepAliveTimeout, ...certificate }, async (request, response) => {
     response.setHeader('x-served-by', process.pid);
+    if (request.url === '/large') {
+      response.end(Buffer.alloc(24 * 1024 * 1024));
+      return;
+    }
     const action = admin[request.url];
     if (action === undefined) {
       const wait = Number(new URL(request.url, 'http://host').searchParams.get('wait') ?? SLOW);
@@ -103,7 +107,9 @@ const restored = await app.state('counter', {
 });
 await app.state('late', {
   late: true,
-  save: () => Buffer.alloc(Number(process.env.LATE_BYTES ?? 3), Buffer.from([1, 2, 3])),
+  save: () =>
+    (BEHAVIOUR === 'never-saves' ? new Promise(() => {}) : null) ??
+    Buffer.alloc(Number(process.env.LATE_BYTES ?? 3), Buffer.from([1, 2, 3])),
   restore: (value) => tell('late-state', { length: value.length, bytes: [...value.subarray(0, 3)] }),
 });
 

@@ -1,0 +1,178 @@
+import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { ask, askJson } from '../support/ask.ts';
+import type { Program } from '../support/program.ts';
+import { Scene } from '../support/scene.ts';
+
+async function portOf(program: Program): Promise<number> {
+  const { addresses } = await program.ready(0);
+  return (addresses as { port: number }[])[0]?.port as number;
+}
+
+/** Reads an answer slowly: a piece, a pause, a piece. Resolves with how many bytes came until the end. */
+async function readSlowly(port: number, began: () => void): Promise<number> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write('GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  let bytes = 0;
+  for await (const chunk of socket) {
+    bytes += (chunk as Buffer).length;
+    began();
+    // What is slow about the client: the kernel's buffers fill, and the server cannot write what it has.
+    await delay(5);
+  }
+  return bytes;
+}
+
+const whole = 24 * 1024 * 1024;
+
+test.each(['SIGTERM', 'SIGHUP'] as const)('%s: an answer that a client still reads is not cut off', async (signal) => {
+  await using scene = new Scene();
+  const program = scene.server({ OPTIONS: '{"drainTimeout":60000}' });
+  const port = await portOf(program);
+  const begun = new Promise<void>((resolve) => {
+    void readSlowly(port, resolve).then((bytes) => {
+      total = bytes;
+    });
+  });
+  let total = 0;
+  await begun;
+  program.signal(signal);
+  expect(await program.exited).toEqual({ code: 0, signal: null });
+  expect(await program.event('drain')).toMatchObject({ forced: 0 });
+  await expect.poll(() => total, { timeout: 30_000 }).toBeGreaterThan(whole);
+});
+
+const beside: { who: string; how: (scene: Scene, owner: Program, env: NodeJS.ProcessEnv) => Promise<number> }[] = [
+  {
+    who: 'a sharer',
+    how: async (scene, _owner, env) => {
+      const sharer = scene.server({ ...env, OPTIONS: '{"share":true}' });
+      return (await sharer.event('ready')).pid;
+    },
+  },
+  {
+    who: 'a successor beside the owner',
+    how: async (_scene, owner) => {
+      owner.signal('SIGUSR2');
+      return (await owner.ready(1)).pid;
+    },
+  },
+  {
+    who: 'a successor that is not ready yet',
+    how: async (scene, _owner, env) => {
+      const successor = scene.server({ ...env, BEHAVIOUR: 'hang' });
+      return (await successor.event('hanging')).pid;
+    },
+  },
+];
+
+test.each(beside)('$who that is told to stop leaves the files of the owner alone', async ({ how }) => {
+  await using scene = new Scene();
+  const path = join(scene.folder, 'web.sock');
+  const env = { LISTENERS: JSON.stringify([{ path }]) };
+  const owner = scene.server(env);
+  await owner.ready(0);
+  const pid = await how(scene, owner, env);
+  process.kill(pid, 'SIGTERM');
+  await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+  expect({ web: existsSync(path), control: existsSync(scene.control) }).toEqual({ web: true, control: true });
+  expect((await ask({ socketPath: path })).servedBy).toBe(owner.pid);
+  await scene.server(env).ready(1);
+});
+
+test('a shutdown refuses whoever connects at once, while it finishes what is in flight', async () => {
+  await using scene = new Scene();
+  const program = scene.server();
+  const port = await portOf(program);
+  const slow = ask({ port }, '/?wait=1500');
+  await program.event('began');
+  program.signal('SIGTERM');
+  await program.event('draining');
+  await expect(ask({ port })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  // And the path is free: the next one starts at once.
+  await scene.server({ LISTENERS: JSON.stringify([{ port }]) }).ready(0);
+  expect((await slow).servedBy).toBe(program.pid);
+});
+
+test('signals that come while a process leaves do not kill it', async () => {
+  await using scene = new Scene();
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const program = scene.server({ CONTROL: `${scene.control}-${attempt}` });
+    await program.ready(0);
+    let left = false;
+    void program.exited.then(() => {
+      left = true;
+    });
+    while (!left) {
+      program.signal('SIGTERM');
+      await delay(1);
+    }
+    expect(await program.exited).toEqual({ code: 0, signal: null });
+  }
+});
+
+test('a process that is told to stop while it drains does not serve again when its successor dies', async () => {
+  await using scene = new Scene();
+  const program = scene.server();
+  const port = await portOf(program);
+  const slow = ask({ port }, '/?wait=1500');
+  await program.event('began');
+  const { pid } = await askJson<{ pid: number }>({ port }, '/admin/upgrade', {});
+  program.signal('SIGTERM');
+  process.kill(pid, 'SIGKILL');
+  expect((await slow).servedBy).toBe(program.pid);
+  expect(await program.exited).toEqual({ code: 0, signal: null });
+  expect(program.told.filter(({ event }) => event === 'give-back')).toEqual([]);
+});
+
+test('a re-exec while the predecessor still drains: that one does not serve again', async () => {
+  await using scene = new Scene();
+  const first = scene.server();
+  const port = await portOf(first);
+  const slow = ask({ port }, '/?wait=2000');
+  await first.event('began');
+  const second = scene.server();
+  await second.ready(1);
+  await ask({ port }, '/admin/reexec', {});
+  await second.ready(2);
+  expect((await slow).servedBy).toBe(first.pid);
+  expect(await first.exited).toEqual({ code: 0, signal: null });
+  expect(first.told.filter(({ event }) => event === 'give-back')).toEqual([]);
+  for (let request = 0; request < 10; request++) expect((await ask({ port })).servedBy).toBe(second.pid);
+});
+
+test('a re-exec whose state is never saved is given up at the deadline, and the process serves on', async () => {
+  await using scene = new Scene();
+  const program = scene.server({ BEHAVIOUR: 'never-saves', OPTIONS: '{"drainTimeout":500}' });
+  const port = await portOf(program);
+  await ask({ port }, '/admin/reexec', {});
+  expect(await program.event('reexec-failed')).toMatchObject({ code: 'ERR_HANDOFF_TIMEOUT' });
+  expect((await ask({ port })).servedBy).toBe(program.pid);
+});
+
+test('a shutdown ends the program that an upgrade is starting, before it leaves', async () => {
+  await using scene = new Scene();
+  const program = scene.server();
+  const port = await portOf(program);
+  void ask({ port }, '/admin/upgrade', {
+    command: '/bin/sh',
+    args: ['-c', 'echo "{\\"event\\":\\"child\\",\\"pid\\":$$}"; exec sleep 60'],
+  }).catch(() => {});
+  const { pid } = await program.event('child');
+  program.signal('SIGTERM');
+  expect((await program.exited).signal).toBeNull();
+  expect(isAlive(pid)).toBe(false);
+  await expect(ask({ port })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
