@@ -98,7 +98,7 @@ function load(): NativeAddon {
     throw new HandoffError(
       'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
       `no addon of fd-handoff loads here (${process.platform}, ${process.arch}${libc()}; looked in ${root}). ` +
-        `Reinstall the package, or build it there with "npm run build:native"`,
+        `Build one in a checkout of fd-handoff ("npm ci && npm run build:native"), and copy its build/Release there`,
       { cause },
     );
   }
