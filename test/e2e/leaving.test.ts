@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
+import http from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { ask, askJson } from '../support/ask.ts';
-import type { Program } from '../support/program.ts';
+import { Program } from '../support/program.ts';
 import { Scene } from '../support/scene.ts';
 
 async function portOf(program: Program): Promise<number> {
@@ -151,6 +152,76 @@ test('a re-exec whose state is never saved is given up at the deadline, and the 
   await ask({ port }, '/admin/reexec', {});
   expect(await program.event('reexec-failed')).toMatchObject({ code: 'ERR_HANDOFF_TIMEOUT' });
   expect((await ask({ port })).servedBy).toBe(program.pid);
+});
+
+test('a re-exec that is given up for a shutdown answers the connections that it had set aside', async () => {
+  await using scene = new Scene();
+  const program = scene.server();
+  const port = await portOf(program);
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const get = () =>
+    new Promise<string>((resolve, reject) => {
+      http
+        .get({ port, host: '127.0.0.1', agent }, (response) => {
+          response.resume().once('end', () => resolve(String(response.headers['x-served-by'])));
+        })
+        .once('error', reject);
+    });
+  expect(await get()).toBe(String(program.pid));
+  const slow = ask({ port }, '/?wait=2000');
+  await program.event('began');
+  await ask({ port }, '/admin/reexec', {});
+  await program.event('draining');
+  program.signal('SIGTERM');
+  // It was moved aside, and is served again: here, and to its end.
+  expect(await get()).toBe(String(program.pid));
+  expect((await slow).servedBy).toBe(program.pid);
+  expect(await program.exited).toEqual({ code: 0, signal: null });
+  agent.destroy();
+});
+
+test('after a ready() that failed, closed and shutdown() settle', async () => {
+  await using scene = new Scene();
+  const source = `
+    import http from 'node:http';
+    import { handoff } from ${JSON.stringify(import.meta.resolve('fd-handoff'))};
+    const tell = (event, details) => console.log(JSON.stringify({ event, pid: process.pid, ...details }));
+    const app = await handoff({ control: './it.sock' });
+    const server = http.createServer();
+    await app.listen(server, { port: 0 });
+    await new Promise((resolve) => server.listen(0, resolve));
+    const code = await app.ready().then(() => 'none', (error) => error.code);
+    const report = await app.shutdown();
+    tell('over', { code, reason: report.reason, closed: (await app.closed).reason });
+    process.exit(0);
+  `;
+  const program = scene.add(new Program(process.execPath, ['--input-type=module', '-e', source], {}, scene.folder));
+  expect(await program.event('over')).toMatchObject({
+    code: 'ERR_SERVER_ALREADY_LISTEN',
+    reason: 'called-off',
+    closed: 'called-off',
+  });
+  expect(await program.exited).toMatchObject({ code: 0 });
+});
+
+test('a listener that is registered while an offer runs is served when that has failed', async () => {
+  await using scene = new Scene();
+  const source = `
+    import http from 'node:http';
+    import { handoff } from ${JSON.stringify(import.meta.resolve('fd-handoff'))};
+    const tell = (event, details) => console.log(JSON.stringify({ event, pid: process.pid, ...details }));
+    const app = await handoff({ control: './it.sock' });
+    await app.ready();
+    const server = http.createServer((request, response) => response.end('late'));
+    const listening = app.listen(server, { port: 0, host: 'localhost' });
+    const upgrade = app.upgrade({ command: '/bin/false' }).catch((error) => error.code);
+    const { port, address } = await listening;
+    if (!server.listening) await new Promise((resolve) => server.once('listening', resolve));
+    tell('late', { port, address, upgrade: await upgrade });
+  `;
+  const program = scene.add(new Program(process.execPath, ['--input-type=module', '-e', source], {}, scene.folder));
+  const { port, address } = (await program.event('late')) as unknown as { port: number; address: string };
+  expect((await ask({ port, host: address })).text).toBe('late');
 });
 
 test('a shutdown ends the program that an upgrade is starting, before it leaves', async () => {

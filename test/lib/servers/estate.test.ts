@@ -299,3 +299,34 @@ describe('state', () => {
     await expect(estate.state('new', hooks('new'))).rejects.toMatchObject({ code: 'ERR_HANDOFF_ALREADY_OWNED' });
   });
 });
+
+describe('what cannot be registered is told at once', () => {
+  it('an application that is no server, with what to do', async () => {
+    await expect(estateOf().listen((() => {}) as never, local)).rejects.toThrow(/http\.createServer\(app\)/);
+  });
+
+  it('a server that has a listener already', async () => {
+    const estate = estateOf();
+    const server = hello();
+    await estate.listen(server, { ...local, name: 'one' });
+    await expect(estate.listen(server, { ...local, name: 'two' })).rejects.toMatchObject({
+      code: 'ERR_HANDOFF_ALREADY_OWNED',
+      message: expect.stringContaining('"one"'),
+    });
+    estate.remove();
+  });
+
+  it('hooks and adopters that are no functions', async () => {
+    const estate = estateOf();
+    await expect(estate.state('it', { save: 1 } as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+    await expect(estate.state('it', undefined as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+    expect(() => estate.adopter('it', 5 as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
+    await expect(estate.descriptor('it', 5 as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+  });
+
+  it('a descriptor number that is nobody\u2019s', async () => {
+    const estate = estateOf();
+    await expect(estate.descriptor('it', () => 9999)).rejects.toMatchObject({ code: 'EBADF' });
+    expect(estate.close()).toEqual([]);
+  });
+});
