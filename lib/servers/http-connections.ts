@@ -1,4 +1,3 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Server as HttpServer, ServerResponse } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { TLSSocket, Server as TlsServer } from 'node:tls';
@@ -6,16 +5,8 @@ import { Connections, shareOf } from './connections.ts';
 import { HttpDepartures } from './http-departures.ts';
 import { bareSocketOf, countAsAccepted, idleSockets, isReadByHttp, setKeepAlive } from './internals.ts';
 import type { Mover } from './mover.ts';
+import { onRequestStart, type RequestStart } from './request-start.ts';
 import { WaitingConnections } from './waiting-connections.ts';
-
-/** Published by Node for every request of every server, before its `'request'`, `'checkContinue'` … is emitted. */
-const requestStart = 'http.server.request.start';
-
-interface RequestStart {
-  readonly server: Server;
-  readonly socket: Socket;
-  readonly response: ServerResponse;
-}
 
 /** What a half-sent request is answered with: Node's own words for a request that took too long. */
 const requestTimeout = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
@@ -41,8 +32,7 @@ export class HttpConnections extends Connections {
   #leaving: Leaving = { how: 'not-at-all' };
   readonly #waiting: WaitingConnections;
   #handshakes: Handshakes;
-  /** Kept in a field, because a subscription is removed by its function. */
-  readonly #onRequest: (message: unknown) => void;
+  readonly #stopListening: () => void;
 
   constructor(server: HttpServer) {
     super(server);
@@ -56,9 +46,7 @@ export class HttpConnections extends Connections {
       if (bare === null) this.#handshakes = 'unknown';
       this.track(socket, bare);
     });
-    // Not the 'request' event: with `Expect: 100-continue` there is another, and listening to that changes what Node does.
-    this.#onRequest = (message) => this.#begin(message as RequestStart);
-    subscribe(requestStart, this.#onRequest);
+    this.#stopListening = onRequestStart(server, (start) => this.#begin(start));
   }
 
   override announceClose(): void {
@@ -123,12 +111,11 @@ export class HttpConnections extends Connections {
   }
 
   override forget(): void {
-    unsubscribe(requestStart, this.#onRequest);
+    this.#stopListening();
     if (this.#leaving.how === 'moved') this.#leaving.departures.stop();
   }
 
-  #begin({ server, socket, response }: RequestStart): void {
-    if (server !== this.#server) return;
+  #begin({ socket, response }: RequestStart): void {
     if (this.#leaving.how === 'moved' && !this.#leaving.departures.keeps(socket)) {
       lookAfter(response, this.#leaving.departures);
     } else if (this.#leaving.how !== 'not-at-all') {

@@ -1,6 +1,9 @@
+import type { ServerResponse } from 'node:http';
 import { constants, type ServerHttp2Session } from 'node:http2';
 import type { Server } from 'node:net';
 import { Connections, shareOf } from './connections.ts';
+import { setKeepAlive } from './internals.ts';
+import { onRequestStart } from './request-start.ts';
 
 /** The highest stream there can be: a GOAWAY with it refuses nothing. RFC 9113, section 6.8. */
 const highestStream = 2 ** 31 - 1;
@@ -17,6 +20,9 @@ const roundTripLimit = 1_000;
  */
 export class Http2Connections extends Connections {
   readonly #sessions = new Set<ServerHttp2Session>();
+  /** Answers of HTTP/1 clients, which a secure server may have as well (`allowHTTP1`). */
+  readonly #answers = new Set<ServerResponse>();
+  readonly #stopListening: () => void;
   #leaving = false;
 
   constructor(server: Server) {
@@ -26,15 +32,25 @@ export class Http2Connections extends Connections {
       session.once('close', () => this.#sessions.delete(session));
       if (this.#leaving) sayGoAway(session);
     });
+    this.#stopListening = onRequestStart(server, ({ response }) => {
+      this.#answers.add(response);
+      response.once('close', () => this.#answers.delete(response));
+      if (this.#leaving) setKeepAlive(response, false);
+    });
   }
 
   override announceClose(): void {
     this.#leaving = true;
     for (const session of this.#sessions) sayGoAway(session);
+    for (const answer of this.#answers) setKeepAlive(answer, false);
   }
 
   override keepOpen(): void {
     this.#leaving = false;
+  }
+
+  override forget(): void {
+    this.#stopListening();
   }
 
   /** Those that have never sent a byte: over TLS there is no session that could be told. */

@@ -7,6 +7,7 @@ import { makeCertificate } from '../../support/certificate.ts';
 import { eventually } from '../../support/eventually.ts';
 import { never } from '../../support/never.ts';
 import { DescriptorCheck } from '../../support/open-descriptors.ts';
+import { RawClient } from '../../support/raw-client.ts';
 import { ServedServer } from '../../support/served-server.ts';
 
 const certificate = makeCertificate();
@@ -109,4 +110,21 @@ describe.each(['h2', 'h2c'] as const)('%s', (protocol) => {
     expect(await answer(another.request({ ':path': '/' }))).toBe('answer');
     another.destroy();
   });
+});
+
+it('an HTTP/1 client of a secure server is told by Connection: close', async () => {
+  await using _ = new DescriptorCheck();
+  const server = http2.createSecureServer({ ...certificate, allowHTTP1: true }, (_request, response) => {
+    response.end('answer');
+  });
+  await using scene = await ServedServer.serve(server as unknown as Server, 'https');
+  using client = await RawClient.connect(scene.port, 'tls');
+  client.send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await client.until('answer');
+  const end = scene.drain();
+  client.send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  const text = await client.closed;
+  expect(text.split('HTTP/1.1 200')).toHaveLength(3);
+  expect(text.toLowerCase()).toContain('connection: close');
+  expect(await end).toEqual({ how: 'drained', counts: { moved: 0, drained: 1, forced: 0 } });
 });
