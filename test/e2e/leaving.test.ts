@@ -91,7 +91,7 @@ test('a shutdown refuses whoever connects at once, while it finishes what is in 
   const slow = ask({ port }, '/?wait=1500');
   await program.event('began');
   program.signal('SIGTERM');
-  await program.event('draining');
+  await program.event('told-to-stop');
   await expect(ask({ port })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   // And the path is free: the next one starts at once.
   await scene.server({ LISTENERS: JSON.stringify([{ port }]) }).ready(0);
@@ -123,6 +123,7 @@ test('a process that is told to stop while it drains does not serve again when i
   await program.event('began');
   const { pid } = await askJson<{ pid: number }>({ port }, '/admin/upgrade', {});
   program.signal('SIGTERM');
+  await program.event('told-to-stop');
   process.kill(pid, 'SIGKILL');
   expect((await slow).servedBy).toBe(program.pid);
   expect(await program.exited).toEqual({ code: 0, signal: null });
@@ -173,6 +174,7 @@ test('a re-exec that is given up for a shutdown answers the connections that it 
   await ask({ port }, '/admin/reexec', {});
   await program.event('draining');
   program.signal('SIGTERM');
+  await program.event('told-to-stop');
   // It was moved aside, and is served again: here, and to its end.
   expect(await get()).toBe(String(program.pid));
   expect((await slow).servedBy).toBe(program.pid);

@@ -93,6 +93,8 @@ for (const name of ['offer', 'commit', 'rollback', 'give-back', 'drain']) {
 }
 app.on('error', (error) => tell('error', asJson(error)));
 app.onClose(() => tell('gone'));
+// After the library's own, which was registered first: when this is told, that has acted.
+process.on('SIGTERM', () => tell('told-to-stop'));
 app.draining.addEventListener('abort', () => tell('draining'));
 
 const listening = [];
