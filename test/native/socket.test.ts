@@ -249,7 +249,8 @@ test('the listening backlog is the one asked for, and can be changed', { skip: u
   };
   const fd = closeLater(t, bindTcp('127.0.0.1', 0));
   listen(fd, 77);
-  if (backlogOf(fd) === undefined) return t.skip('ss is not installed');
+  // A user's machine may lack it; in CI nothing may go untested.
+  if (backlogOf(fd) === undefined && process.env.CI === undefined) return t.skip('ss is not installed');
   assert.equal(backlogOf(fd), '77');
   listen(fd, 78);
   assert.equal(backlogOf(fd), '78');
