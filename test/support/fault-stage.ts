@@ -46,6 +46,8 @@ const clients = 5;
 /** What a cell has come to. */
 export interface Outcome {
   readonly title: string;
+  /** Whether the fault happened: a handoff that ended before it, by a deadline, has shown nothing. */
+  readonly reached: boolean;
   /** Everything that is not as it has to be; empty for a cell that has passed. */
   readonly problems: readonly string[];
   readonly owner: 'predecessor' | 'successor' | 'nobody';
@@ -135,6 +137,7 @@ export class FaultStage implements AsyncDisposable {
     const failures = this.#judge(expectation, problems);
     const outcome = {
       title: titleOf(cell),
+      reached: this.#told.some(({ event, id }) => event === 'fault' && id === this.#cells),
       problems,
       owner,
       requests: this.#requests() - requestsBefore,
