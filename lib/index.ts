@@ -6,12 +6,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import { isMainThread } from 'node:worker_threads';
 import { abortReason, Deadline, untilAborted } from './channel/deadline.ts';
+import { ControlPost } from './control-post.ts';
 import type { DrainReport, HandoffEvents } from './events.ts';
 import { HandoffError } from './fd/handoff-error.ts';
 import { isSupported } from './fd/native.ts';
 import type { OwnedFd } from './fd/owned-fd.ts';
 import type { Arriving } from './handoff/connection-transfer.ts';
-import { socketFileExists, unlinkWhileHeld } from './handoff/control-path.ts';
 import { controlName } from './handoff/manifest.ts';
 import { abortPayload, type Mode, makeOffer, type OfferPhase, type Successor } from './handoff/predecessor.ts';
 import { ReadyPipe } from './handoff/ready-pipe.ts';
@@ -29,12 +29,11 @@ import {
   type Settings,
   type UpgradeOptions,
 } from './options.ts';
-import { type ControlPath, causeOf, type Phase, type Upstream } from './phase.ts';
+import { causeOf, type Phase, type Upstream } from './phase.ts';
 import type { CapturedStderr } from './process/captured-stderr.ts';
 import { execInPlace, requireMainThread } from './process/exec-in-place.ts';
 import { flushOutput, leave } from './process/leave.ts';
-import { isAnswered } from './process/owner-probe.ts';
-import { claimControlPath, type Found, findPredecessor } from './process/predecessor-search.ts';
+import { type Found, findPredecessor } from './process/predecessor-search.ts';
 import { type SignalAction, SignalListeners } from './process/signals.ts';
 import { SpawnedSuccessor } from './process/spawned-successor.ts';
 import { startOfThisProcess } from './process/start.ts';
@@ -42,7 +41,6 @@ import { recordForExec, type Survival } from './process/survival.ts';
 import {
   type Adopter,
   type BoundAddress,
-  boundAddress,
   type DrainLimits,
   type DrainOrder,
   descriptorOf,
@@ -105,7 +103,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   readonly #settings: Settings;
   readonly #estate: Estate;
-  readonly #reception: Reception;
+  readonly #control: ControlPost;
   readonly #signals: SignalListeners | null;
   readonly #takeover: Takeover | null;
   readonly #survival: Survival | null;
@@ -113,7 +111,6 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   readonly #closeHooks: (() => void | Promise<void>)[] = [];
   #phase: Phase = { is: 'starting' };
   #upstream: Upstream = { is: 'none' };
-  #control: ControlPath;
   /** The real standard error, while descriptor 2 leads to the predecessor. */
   readonly #stderr: CapturedStderr | null;
   /** A successor beside this process, which inherits its role when it leaves. */
@@ -139,16 +136,16 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#survival = found.is === 'survival' ? found.survival : null;
     this.#stderr = found.is === 'takeover' ? found.stderr : null;
     const control = found.is === 'fresh' ? found.control : (this.#survival?.take(controlName)?.descriptor ?? null);
-    this.#control = control === null ? { is: 'none' } : { is: 'held', listener: control };
     this.generation = inheritance?.generation ?? 0;
     this.predecessor = inheritance?.predecessor ?? null;
     this.#estate = new Estate(inheritance);
-    this.#reception = new Reception({
+    const reception = new Reception({
       descriptorOf,
       authorize: settings.authorize,
       onVisitor: (visitor) => void this.#receive(visitor),
       onRefusal: (error, peer) => diagnosticsChannel('fd-handoff:refusal').publish({ error, peer }),
     });
+    this.#control = new ControlPost(settings.control, control, reception);
     void takeover?.predecessorLost.then(() => this.#restoreStderr());
     takeover?.calledOff.addEventListener('abort', () => this.#letGoIfStarting(), { once: true });
     this.closed = new Promise((resolve) => {
@@ -406,7 +403,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     );
     const decision = await takeover.announceReady(deadline.signal);
     const inherited = takeover.take(controlName);
-    if (inherited !== null) this.#control = { is: 'held', listener: inherited.descriptor };
+    if (inherited !== null) this.#control.inherit(inherited.descriptor);
     if (decision === 'orphaned') await this.#mustBeAlone();
     this.#warnOfUnclaimed(takeover);
     let leave = () => {};
@@ -441,9 +438,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * again, then that process is the owner: nobody else accepts on the control path before this one does.
    */
   async #mustBeAlone(): Promise<void> {
-    const held = this.#control.is === 'held' ? boundAddress(this.#control.listener.fd).path : undefined;
-    const path = held ?? this.#settings.control;
-    if (path === null || !(await isAnswered(path))) return;
+    const path = await this.#control.answeredAt();
+    if (path === null) return;
     throw new HandoffError(
       'ERR_HANDOFF_ABORTED',
       `The connection to the predecessor broke before it had committed, and a process serves on ${path}: that one stays the owner.`,
@@ -462,26 +458,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   /** Accepts on the control path, except beside an owner who does. */
   async #openControl(takeover: Takeover | null): Promise<void> {
-    if (this.#control.is !== 'held') return;
     if (takeover?.mode === 'keep' && this.#upstream.is === 'connected') return;
-    const listener = await this.#controlListener(this.#control.listener);
-    this.#control = { is: 'held', listener };
-    await this.#reception.open(listener);
-    this.#control = { is: 'open', listener };
-  }
-
-  /**
-   * The listener of the control path that this version was given: the one that is held, or a new one where that has
-   * another path, or a file that somebody has removed.
-   */
-  async #controlListener(held: OwnedFd): Promise<OwnedFd> {
-    const path = this.#settings.control;
-    const before = boundAddress(held.fd).path;
-    if (path === null || (path === before && socketFileExists(path))) return held;
-    const claimed = await claimControlPath(path);
-    if (before !== undefined && before !== path) unlinkWhileHeld(before, held);
-    held.close();
-    return claimed;
+    await this.#control.open();
   }
 
   /** The predecessor is gone. One that stood beside this process leaves its role, unless it gave that to another. */
@@ -489,8 +467,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#upstream = { is: 'none' };
     if (takeover.mode !== 'keep' || this.#control.is !== 'held') return;
     if (end.how === 'released') {
-      this.#control.listener.close();
-      this.#control = { is: 'none' };
+      this.#closeControl('close');
     } else if (this.#phase.is === 'serving' || this.#phase.is === 'offering') {
       await this.#openControl(takeover);
     }
@@ -559,7 +536,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   #offerTo(mode: Mode) {
     const control =
       this.#control.is === 'open' && (mode === 'replace' || (mode === 'keep' && this.#heir === null))
-        ? [{ name: controlName, fd: this.#control.listener.fd }]
+        ? this.#control.named
         : [];
     return {
       mode,
@@ -659,8 +636,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   #exec(options: ReexecOptions, states: readonly SavedState[], { connections }: Survivors): never {
     const start = startOfThisProcess();
-    const descriptors = [...this.#estate.descriptors];
-    if (this.#control.is !== 'none') descriptors.push({ name: controlName, fd: this.#control.listener.fd });
+    const descriptors = [...this.#estate.descriptors, ...this.#control.named];
     using record = recordForExec(this.generation, descriptors, states, connections);
     return execInPlace(
       {
@@ -763,10 +739,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   #stopAccepting(): void {
     this.#estate.stopAccepting();
-    if (this.#control.is === 'open') {
-      this.#reception.close();
-      this.#control = { is: 'held', listener: this.#control.listener };
-    }
+    this.#control.leave();
     this.#draining.abort(new HandoffError('ERR_HANDOFF_ABORTED', 'This process is draining.'));
   }
 
@@ -851,18 +824,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 
   #closeControl(how: 'close' | 'remove'): void {
-    if (this.#control.is === 'none') return;
-    this.#reception.close();
     try {
-      if (how === 'remove' && this.#settings.control !== null) {
-        unlinkWhileHeld(this.#settings.control, this.#control.listener);
-      }
+      this.#control.close(how);
     } catch (error) {
       // A file that cannot be removed must not keep a process that is done.
       this.#report(error);
     }
-    this.#control.listener.close();
-    this.#control = { is: 'none' };
   }
 
   // ---- small change ----

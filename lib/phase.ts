@@ -1,4 +1,3 @@
-import type { OwnedFd } from './fd/owned-fd.ts';
 import type { Successor } from './handoff/predecessor.ts';
 import type { Takeover } from './handoff/successor.ts';
 import type { Mover, Survivors } from './servers/index.ts';
@@ -26,13 +25,6 @@ export type Phase =
 export type Upstream =
   | { readonly is: 'none' }
   | { readonly is: 'connected'; readonly takeover: Takeover; readonly gone: Promise<void> };
-
-/** What of the control path this process has. */
-export type ControlPath =
-  | { readonly is: 'none' }
-  /** The listener is held, and somebody else accepts on it. */
-  | { readonly is: 'held'; readonly listener: OwnedFd }
-  | { readonly is: 'open'; readonly listener: OwnedFd };
 
 type PhaseName = Phase['is'];
 
