@@ -5,13 +5,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { ask, askJson } from '../support/ask.ts';
+import { portOf } from '../support/port-of.ts';
 import { Program } from '../support/program.ts';
 import { Scene } from '../support/scene.ts';
-
-async function portOf(program: Program): Promise<number> {
-  const { addresses } = await program.ready(0);
-  return (addresses as { port: number }[])[0]?.port as number;
-}
 
 /** Reads an answer slowly: a piece, a pause, a piece. Resolves with how many bytes came until the end. */
 async function readSlowly(port: number, began: () => void): Promise<number> {

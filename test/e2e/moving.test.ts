@@ -3,13 +3,8 @@ import { connect, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { LoadClient } from '../../bench/load-client.ts';
 import { ask } from '../support/ask.ts';
-import type { Program } from '../support/program.ts';
+import { portOf } from '../support/port-of.ts';
 import { Scene } from '../support/scene.ts';
-
-async function portOf(program: Program): Promise<number> {
-  const { addresses } = await program.ready(0);
-  return (addresses as { port: number }[])[0]?.port as number;
-}
 
 /** One connection, on which answers are read as text. */
 class Conversation implements Disposable {

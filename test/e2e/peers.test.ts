@@ -6,24 +6,15 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, type TestContext, test } from 'vitest';
-import { LoadClient } from '../../bench/load-client.ts';
 import { ask, askJson, type Where } from '../support/ask.ts';
 import { HeldRequest } from '../support/held-request.ts';
+import { needs } from '../support/needs.ts';
 import { Program, type Told } from '../support/program.ts';
 import { Scene } from '../support/scene.ts';
+import { StrictLoad } from '../support/strict-load.ts';
 
 const peers = fileURLToPath(new URL('../peers/', import.meta.url));
 const pythonPeer = join(peers, 'python_peer.py');
-
-/** Skips where a tool is missing, and says so; where everything has to run, it fails instead. */
-function needs(context: TestContext, tool: string, ...versionArguments: string[]): void {
-  try {
-    execFileSync(tool, versionArguments, { stdio: 'ignore' });
-  } catch (error) {
-    if (process.env.CI !== undefined) throw new Error(`${tool} is needed for this test`, { cause: error });
-    context.skip(`${tool} does not run on this machine`);
-  }
-}
 
 const needsPython = (context: TestContext) => needs(context, 'python3', '-c', 'import socket; socket.recv_fds');
 const needsCompiler = (context: TestContext) => needs(context, 'cc', '--version');
@@ -45,39 +36,6 @@ async function started(scene: Scene, env: NodeJS.ProcessEnv = {}): Promise<Serve
 
 function python(scene: Scene, env: NodeJS.ProcessEnv = {}): Program {
   return scene.add(new Program('python3', ['-B', pythonPeer], { CONTROL: scene.control, ...env }));
-}
-
-/** Twenty clients that keep their connections and five that do not; every failure that a client can see counts. */
-class StrictLoad {
-  readonly #loads: readonly LoadClient[];
-
-  constructor(port: number) {
-    const target = `http://127.0.0.1:${port}/`;
-    const loop = { kind: 'closed', pause: 20 } as const;
-    this.#loads = [
-      new LoadClient({ target, clients: 20, mode: 'keep-alive', loop }),
-      new LoadClient({ target, clients: 5, mode: 'new-connection', loop }),
-    ];
-    for (const load of this.#loads) load.start();
-  }
-
-  /** Resolves when that process has answered both kinds of clients. */
-  async servedBy(pid: number): Promise<void> {
-    for (const load of this.#loads) {
-      await expect.poll(() => load.snapshot().total.servedBy[pid] ?? 0, { timeout: 30_000 }).toBeGreaterThan(0);
-    }
-  }
-
-  /** Ends the load; nothing must have failed. Returns how many requests were answered. */
-  async end(): Promise<number> {
-    const reports = await Promise.all(this.#loads.map((load) => load.stop()));
-    for (const { examples, total } of reports) {
-      expect(examples).toEqual([]);
-      expect(total.failed).toBe(0);
-      expect(total.connections.closedUnannounced).toBe(0);
-    }
-    return reports.reduce((sum, { total }) => sum + total.requests, 0);
-  }
 }
 
 function refused(where: Where): Promise<unknown> {

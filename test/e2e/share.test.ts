@@ -1,13 +1,8 @@
 import { expect, test } from 'vitest';
 import { LoadClient } from '../../bench/load-client.ts';
 import { ask } from '../support/ask.ts';
-import type { Program } from '../support/program.ts';
+import { portOf } from '../support/port-of.ts';
 import { Scene } from '../support/scene.ts';
-
-async function portOf(program: Program): Promise<number> {
-  const { addresses } = await program.ready(0);
-  return (addresses as { port: number }[])[0]?.port as number;
-}
 
 async function servers(port: number, requests = 60): Promise<Set<number>> {
   const answers = await Promise.all(Array.from({ length: requests }, () => ask({ port })));

@@ -2,13 +2,8 @@ import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { ask } from '../support/ask.ts';
-import type { Program } from '../support/program.ts';
+import { portOf } from '../support/port-of.ts';
 import { Scene } from '../support/scene.ts';
-
-async function portOf(program: Program): Promise<number> {
-  const { addresses } = await program.ready(0);
-  return (addresses as { port: number }[])[0]?.port as number;
-}
 
 test.each(['SIGTERM', 'SIGINT', 'SIGQUIT'] as const)('%s finishes what is in flight, then leaves', async (signal) => {
   await using scene = new Scene();

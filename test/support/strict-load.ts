@@ -1,0 +1,36 @@
+import { expect } from 'vitest';
+import { LoadClient } from '../../bench/load-client.ts';
+
+/** Twenty clients that keep their connections and five that do not; every failure that a client can see counts. */
+export class StrictLoad {
+  readonly #loads: readonly LoadClient[];
+
+  /** @param target a port of 127.0.0.1, or the path of a socket */
+  constructor(target: number | string) {
+    const where = typeof target === 'number' ? `http://127.0.0.1:${target}/` : `unix:${target}`;
+    const loop = { kind: 'closed', pause: 20 } as const;
+    this.#loads = [
+      new LoadClient({ target: where, clients: 20, mode: 'keep-alive', loop }),
+      new LoadClient({ target: where, clients: 5, mode: 'new-connection', loop }),
+    ];
+    for (const load of this.#loads) load.start();
+  }
+
+  /** Resolves when that process has answered both kinds of clients. */
+  async servedBy(pid: number): Promise<void> {
+    for (const load of this.#loads) {
+      await expect.poll(() => load.snapshot().total.servedBy[pid] ?? 0, { timeout: 30_000 }).toBeGreaterThan(0);
+    }
+  }
+
+  /** Ends the load; nothing must have failed. Returns how many requests were answered. */
+  async end(): Promise<number> {
+    const reports = await Promise.all(this.#loads.map((load) => load.stop()));
+    for (const { examples, total } of reports) {
+      expect(examples).toEqual([]);
+      expect(total.failed).toBe(0);
+      expect(total.connections.closedUnannounced).toBe(0);
+    }
+    return reports.reduce((sum, { total }) => sum + total.requests, 0);
+  }
+}
