@@ -3,28 +3,20 @@ import { Server as TlsServer } from 'node:tls';
 import type { Json } from '../channel/frame.ts';
 import { setCloseOnExec } from '../fd/descriptor.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
-import { isSupported } from '../fd/native.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import type { Arriving } from '../handoff/connection-transfer.ts';
 import type { Inheritance } from '../handoff/inheritance.ts';
-import type { Inherited, NamedDescriptor } from '../handoff/manifest.ts';
+import type { NamedDescriptor } from '../handoff/manifest.ts';
 import type { SavedState, StateValue } from '../handoff/state.ts';
-import {
-  type Address,
-  type AddressOptions,
-  type BoundAddress,
-  defaultName,
-  resolveAddress,
-  satisfies,
-} from './address.ts';
+import { type AddressOptions, type BoundAddress, defaultName, resolveAddress } from './address.ts';
 import { AdoptedConnections } from './adopted-connections.ts';
 import type { Connections } from './connections.ts';
 import { type DrainCounts, type DrainEnd, type DrainOrder, drain } from './drain.ts';
 import { HeldSocket } from './held-socket.ts';
 import { isReadByHttp } from './internals.ts';
-import { defaultBacklog, Listener, type ListenerOptions, type Place } from './listener.ts';
+import { defaultBacklog, Listener, type Place } from './listener.ts';
 import { givenSizeLimit, type Mover } from './mover.ts';
-import { PlainPlace } from './plain-place.ts';
+import { PlaceChoice } from './place-choice.ts';
 import { type ConnectionsLeave, routeOf, Served } from './served.ts';
 import { restoreResumption, saveResumption } from './tls-resumption.ts';
 
@@ -85,11 +77,10 @@ export interface Move {
 /** Everything that this process has to serve with and to hand over: servers, descriptors, state. */
 export class Estate {
   readonly #inheritance: Inheritance | null;
+  readonly #places: PlaceChoice;
   readonly #served = new Map<string, Served>();
   readonly #descriptors = new Map<string, OwnedFd>();
   readonly #states = new Map<string, StateHooks>();
-  /** What the predecessor called a listener that has another name here. */
-  readonly #inheritedNames = new Map<string, string>();
   readonly #adopters = new Map<string, Adopter>();
   readonly #adopted = new AdoptedConnections();
   readonly #moves = new WeakMap<Socket, Promise<boolean>>();
@@ -99,6 +90,7 @@ export class Estate {
   /** @param inheritance what came from the predecessor; null where there was none */
   constructor(inheritance: Inheritance | null) {
     this.#inheritance = inheritance;
+    this.#places = new PlaceChoice(inheritance);
   }
 
   get served(): readonly Served[] {
@@ -113,7 +105,7 @@ export class Estate {
     }
     const address = await resolveAddress(options);
     return this.#naming(options.name ?? defaultName(address), async (name) => {
-      const place = await this.#placeFor(name, address, {
+      const place = await this.#places.choose(name, address, {
         backlog: options.backlog ?? defaultBacklog,
         mode: options.mode,
         ipv6Only: options.ipv6Only ?? false,
@@ -159,7 +151,7 @@ export class Estate {
       save: () => saveResumption(server),
       restore: (saved) => restoreResumption(server, saved as Json),
     };
-    await this.#registerState(`@tls ${name}`, hooks, `@tls ${this.#inheritedNames.get(name) ?? name}`);
+    await this.#registerState(`@tls ${name}`, hooks, `@tls ${this.#places.formerName(name)}`);
   }
 
   async #registerState(name: string, hooks: StateHooks, inheritedName: string): Promise<boolean> {
@@ -407,35 +399,9 @@ export class Estate {
       .filter((place) => place instanceof Listener && !place.closed) as Listener[];
   }
 
-  async #placeFor(name: string, address: Address, options: ListenerOptions): Promise<Place> {
-    if (!isSupported()) return new PlainPlace(name, address, options.backlog);
-    const inherited = this.#inherit(name, address);
-    if (inherited !== null) {
-      this.#inheritedNames.set(name, inherited.entry.name);
-      return Listener.adopt(name, inherited.descriptor, options.backlog);
-    }
-    return Listener.bind(name, address, options);
-  }
-
-  /**
-   * The predecessor's listener: by name, or by address where this version calls it otherwise. One whose address is not
-   * what is asked for is left alone, so that a wrong port is never served.
-   */
-  #inherit(name: string, address: Address): Inherited | null {
-    const inheritance = this.#inheritance;
-    if (inheritance === null) return null;
-    const fitting = inheritance.unclaimed.filter(
-      (entry) => entry.kind === 'listener' && satisfies(entry as BoundAddress, address),
-    );
-    const named = fitting.find((entry) => entry.name === name);
-    const anonymous = address.family === 'tcp' && address.port === 0;
-    const found = named ?? (anonymous ? undefined : fitting[0]);
-    return found === undefined ? null : inheritance.take(found.name);
-  }
-
   /** The routes whose connections the server in this place takes: its own name, and the one that the predecessor gave it. */
   #routesTo({ name }: Place): string[] {
-    return [routeOf(name), routeOf(this.#inheritedNames.get(name) ?? name)];
+    return [routeOf(name), routeOf(this.#places.formerName(name))];
   }
 
   /** Runs `make` with the name reserved; it is free again where that fails. */
