@@ -18,6 +18,12 @@ export interface HandoffEvents {
   rollback: [{ error: Error }];
   /** The successor died while this process drained; this process serves again. */
   'give-back': [{ pid: number }];
+  /** This process accepts no more for a while, and keeps its listeners. `app.draining` is aborted. */
+  pause: [];
+  /** It accepts again. There is a new `app.draining`. */
+  resume: [];
+  /** A signal says that log files were renamed: open them again. They are the application's. */
+  reopen: [{ signal: NodeJS.Signals }];
   /** This process is drained and about to leave. */
   drain: [DrainReport];
   /** Something failed that nobody awaits: an upgrade by signal, a hook. Without a listener it is a process warning. */

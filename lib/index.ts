@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
@@ -18,6 +19,7 @@ import { ReadyPipe } from './handoff/ready-pipe.ts';
 import { Reception, type Visitor } from './handoff/reception.ts';
 import type { SavedState, StateValue } from './handoff/state.ts';
 import type { PredecessorEnd, Takeover } from './handoff/successor.ts';
+import { healthListener } from './health.ts';
 import { endFailed, firstWord, type Meeting, successionOf } from './meeting.ts';
 import {
   checkCommand,
@@ -29,12 +31,14 @@ import {
   type Settings,
   type UpgradeOptions,
 } from './options.ts';
-import { causeOf, type Phase, type Upstream } from './phase.ts';
+import { Pause } from './pause.ts';
+import { causeOf, type Owning, type Phase, pauseOf, type Upstream } from './phase.ts';
 import type { CapturedStderr } from './process/captured-stderr.ts';
 import { execInPlace, requireMainThread } from './process/exec-in-place.ts';
 import { flushOutput, leave } from './process/leave.ts';
 import { type Found, findPredecessor } from './process/predecessor-search.ts';
-import { type SignalAction, SignalListeners } from './process/signals.ts';
+import type { SignalMap as SignalMapOf } from './process/signal-map.ts';
+import { type SignalHooks, SignalListeners, type SignalOrder } from './process/signals.ts';
 import { SpawnedSuccessor } from './process/spawned-successor.ts';
 import { startOfThisProcess } from './process/start.ts';
 import { recordForExec, type Survival } from './process/survival.ts';
@@ -52,6 +56,7 @@ import {
   type StateHooks,
   Survivors,
 } from './servers/index.ts';
+import { type HandoffStatus, statusOf } from './status.ts';
 
 export type { Json } from './channel/frame.ts';
 export type { DrainReport, HandoffEvents } from './events.ts';
@@ -60,8 +65,11 @@ export { isSupported } from './fd/native.ts';
 export { OwnedFd } from './fd/owned-fd.ts';
 export type { PeerCredentials } from './fd/peer-credentials.ts';
 export type { HandoffOptions, MoveOptions, ReexecOptions, UpgradeOptions } from './options.ts';
-export type { SignalAction, SignalMap } from './process/signals.ts';
+export type { SignalAction } from './process/signal-map.ts';
+export { type SignalPreset, signalPresets } from './process/signal-presets.ts';
+export type { SignalHooks } from './process/signals.ts';
 export { SuccessorError } from './process/spawned-successor.ts';
+export type { HandoffStatus, ListenerStatus } from './status.ts';
 export type { Adopter, BoundAddress, Listening, ListenOptions, StateHooks, StateValue };
 
 /**
@@ -86,11 +94,17 @@ const decisionGrace = 1_000;
 /** How long the `onClose` hooks may take together: flushing a log or closing a pool, not another drain. */
 const closeHooksLimit = 10_000;
 
+/** Never aborts. */
+const never = new AbortController().signal;
+
 /**
  * How long a move waits for what the application has written, in milliseconds. Nothing is read meanwhile, and a client
  * that writes first and reads later may be waiting for just that: it must not wait for the whole drain.
  */
 const moveTimeout = 5_000;
+
+/** What each signal does: an action by name, or a function that is called with the process's `Handoff`. */
+export type SignalMap = SignalMapOf<Handoff>;
 
 /** The part that this process plays in the succession of servers. Made by `handoff()`. */
 export class Handoff extends EventEmitter<HandoffEvents> {
@@ -104,7 +118,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   readonly #settings: Settings;
   readonly #estate: Estate;
   readonly #control: ControlPost;
-  readonly #signals: SignalListeners | null;
+  readonly #signals: SignalListeners<Handoff> | null;
   readonly #takeover: Takeover | null;
   readonly #survival: Survival | null;
   readonly #force = new AbortController();
@@ -116,8 +130,6 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** A successor beside this process, which inherits its role when it leaves. */
   #heir: Successor | null = null;
   #draining = new AbortController();
-  /** How often this process was told to stop: the second time means that the first was not quick enough. */
-  #stopSignals = 0;
   /** Whether `ready()` has been done: before that the predecessor owns what this process holds. */
   #tookOver = false;
   /** Told to stop while it drained for a successor: if that dies, nothing is to be served again. */
@@ -152,10 +164,17 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       this.#settleClosed = resolve;
     });
     this.#signals =
-      settings.signals === null ? null : new SignalListeners(settings.signals, (action) => this.#actOnSignal(action));
+      settings.signals === null
+        ? null
+        : new SignalListeners<Handoff>({
+            map: settings.signals,
+            app: this,
+            act: (order) => this.#actOnSignal(order),
+            report: (error) => this.#report(error),
+          });
   }
 
-  /** Aborted at commit or shutdown. After a give-back there is a new one. */
+  /** Aborted at commit, shutdown or pause. After a give-back and at `'resume'` there is a new one. */
   get draining(): AbortSignal {
     return this.#draining.signal;
   }
@@ -313,7 +332,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#requireSupport('reexec()');
     requireMainThread();
     checkCommand(options);
-    this.#mayOffer();
+    if (this.#mayOffer().is === 'paused') {
+      throw new HandoffError(
+        'ERR_HANDOFF_NOT_READY',
+        'reexec() cannot be called while this process is paused: resume() first, or upgrade().',
+      );
+    }
     if (this.#heir !== null || this.#standsBeside()) {
       throw new HandoffError(
         'ERR_HANDOFF_BUSY',
@@ -355,6 +379,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async shutdown({ timeout = this.#settings.drainTimeout }: { timeout?: number } = {}): Promise<DrainReport> {
     readTimeout('timeout', timeout);
     const phase = this.#phase;
+    const pause = pauseOf(phase);
     if (phase.is === 'draining' || phase.is === 'shutting-down' || phase.is === 'left') {
       this.#toldToStop = true;
       return this.closed;
@@ -374,6 +399,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     if (phase.is !== 'starting' && phase.is !== 'taking-over') this.#closeListeners();
     // What was set aside for an image that will not be is served to its end here.
     if (phase.is === 'draining-in-place') this.#adoptAll(phase.survivors.release());
+    if (pause !== null) await pause.end();
     await this.#drainToEnd('shutdown', { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: timeout }, null);
     return this.closed;
   }
@@ -384,13 +410,125 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#inBackground(this.shutdown({ timeout: 0 }));
   }
 
+  /**
+   * Stops accepting and finishes what is in flight, but stays: reachable on the control path, and with its listeners, so
+   * that `resume()` can undo it. nginx calls it WINCH. Unless another process serves beside this one, whoever connects
+   * waits in the kernel's queue. Nothing is cut off; idle connections are closed after `drainTimeout`. Resolves when
+   * nothing is accepted any more.
+   *
+   * @throws ERR_HANDOFF_BUSY while a handoff runs, ERR_HANDOFF_NOT_READY before `ready()` and after commit
+   */
+  async pause(): Promise<void> {
+    if (this.#isIn('paused')) return;
+    this.#mayOffer();
+    const { drainTimeout } = this.#settings;
+    this.#estate.stopAccepting();
+    const limits = { ...this.#handoffLimits(), idle: drainTimeout, total: Number.POSITIVE_INFINITY };
+    // The hammer is for the drain of the shutdown that it brings, which counts what it cuts off.
+    const order = { ...this.#drainAlone(limits), force: never, noMoreComing: this.#upstreamGone() };
+    const pause = new Pause((cancel) => this.#estate.drain({ ...order, cancel }));
+    this.#enter({ is: 'paused', pause });
+    this.#draining.abort(new HandoffError('ERR_HANDOFF_ABORTED', 'This process is paused.'));
+    this.#tell('pause');
+  }
+
+  /**
+   * Takes up service again after `pause()`. Resolves when it accepts; at once where it serves already.
+   *
+   * @throws ERR_HANDOFF_BUSY while a handoff runs, ERR_HANDOFF_NOT_READY before `ready()` and after commit,
+   *   ERR_HANDOFF_ABORTED where it was told to stop meanwhile
+   */
+  async resume(): Promise<void> {
+    const { is: before } = this.#mayOffer();
+    if (before === 'serving') return;
+    const pause = pauseOf(this.#phase);
+    this.#enter({ is: 'serving' });
+    await pause?.end();
+    await this.#acceptAgain();
+    if (this.#isIn('shutting-down') || this.#isIn('left')) {
+      // What began to accept while it was told to stop must not go on.
+      this.#estate.stopAccepting();
+      throw new HandoffError('ERR_HANDOFF_ABORTED', 'This process was told to shut down while it was resuming.');
+    }
+    await this.#acceptLate();
+    this.#tell('resume');
+  }
+
+  /** What this process is doing, as JSON; read from memory, at any time. The control path answers with the same. */
+  status(): HandoffStatus {
+    const { generation, predecessor } = this;
+    const { control } = this.#settings;
+    return statusOf({ generation, predecessor, phase: this.#phase.is, control, estate: this.#estate });
+  }
+
+  /**
+   * A request listener for load balancers. It answers 200 as long as this process serves or another one in its place: a
+   * handoff is not a shutdown. 503 when the service ends here, is paused with nobody beside it, or has not begun. A
+   * shutdown closes the listeners at once, so that only who is connected still reads it there; a server of its own, which
+   * is not given to `listen()`, answers to the end.
+   */
+  health(): (request: IncomingMessage, response: ServerResponse) => void {
+    return healthListener(() => ({
+      healthy: this.#isServed(),
+      pid: process.pid,
+      generation: this.generation,
+      phase: this.#phase.is,
+    }));
+  }
+
+  /**
+   * Runs something before and after what `signal` does; also for a signal that does nothing else. Hooks run in the order
+   * in which they were added and are awaited, ten seconds at most for those before and as long for those after. One that
+   * throws is reported as `'error'`; before `upgrade`, `keep` and `reexec` it also prevents them, and never a stop.
+   *
+   * @throws RangeError for a signal that there is not, or that cannot be caught; ERR_HANDOFF_REFUSED with
+   *   `signals: false`
+   */
+  onSignal(signal: NodeJS.Signals, hooks: SignalHooks): void {
+    if (this.#signals === null) {
+      throw new HandoffError(
+        'ERR_HANDOFF_REFUSED',
+        `onSignal("${signal}") was called with { signals: false }, which leaves all signals to the application: use process.on(), or give a map.`,
+      );
+    }
+    this.#signals.addHooks(signal, hooks);
+  }
+
   /** What each signal's action does. */
-  #actOnSignal(action: SignalAction): void {
-    if (action === 'upgrade') this.#inBackground(this.upgrade());
-    else if (action === 'keep') this.#inBackground(this.upgrade({ keep: true }));
-    else if (action === 'shutdown' && this.#stopSignals === 0) this.#inBackground(this.shutdown());
-    else this.hammer();
-    if (action === 'shutdown') this.#stopSignals++;
+  #actOnSignal({ action, signal, vetoed }: SignalOrder): void | Promise<void> {
+    switch (action) {
+      case 'upgrade':
+        // Nothing is replaced by that, so that there is nothing to veto.
+        if (this.#isIn('paused')) return this.#reported(() => this.resume());
+        return this.#replaceOnSignal(signal, vetoed, () => this.upgrade());
+      case 'keep':
+        return this.#replaceOnSignal(signal, vetoed, () => this.upgrade({ keep: true }));
+      case 'reexec':
+        return this.#replaceOnSignal(signal, vetoed, () => this.reexec());
+      case 'pause':
+        return this.#reported(() => this.pause());
+      case 'shutdown':
+        return this.#inBackground(this.shutdown());
+      case 'hammer':
+        return this.hammer();
+      case 'reopen':
+        return this.#tell('reopen', { signal });
+      case 'status':
+        process.stderr.write(`${JSON.stringify(this.status())}\n`);
+        return;
+      case 'none':
+        return;
+    }
+  }
+
+  #replaceOnSignal(signal: NodeJS.Signals, vetoed: boolean, replace: () => Promise<unknown>): Promise<void> {
+    return this.#reported(() => {
+      if (!vetoed) return replace();
+      throw new HandoffError(
+        'ERR_HANDOFF_ABORTED',
+        `${signal} did not replace process ${process.pid}: a hook before it has failed.`,
+      );
+    });
   }
 
   // ---- as a successor ----
@@ -468,7 +606,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     if (takeover.mode !== 'keep' || this.#control.is !== 'held') return;
     if (end.how === 'released') {
       this.#closeControl('close');
-    } else if (this.#phase.is === 'serving' || this.#phase.is === 'offering') {
+    } else if (this.#isOwner()) {
       await this.#openControl(takeover);
     }
   }
@@ -500,13 +638,13 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * has served all the while and serves on.
    */
   async #offer(mode: Mode, meet: (signal: AbortSignal) => Promise<Meeting>, outer?: AbortSignal): Promise<number> {
-    this.#mayOffer();
+    const before = this.#mayOffer();
     const callOff = new AbortController();
     let end = () => {};
     const ended = new Promise<void>((resolve) => {
       end = resolve;
     });
-    this.#enter({ is: 'offering', callOff, ended });
+    this.#enter({ is: 'offering', before, callOff, ended });
     this.#offerEnded = ended;
     const signal = outer === undefined ? callOff.signal : AbortSignal.any([callOff.signal, outer]);
     using deadline = Deadline.after(this.#settings.readyTimeout, 'The successor was not ready', signal);
@@ -527,7 +665,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       const failure = await this.#rollBack(meeting, error);
       throw failure;
     } finally {
-      if (this.#phase.is === 'offering') this.#enter({ is: 'serving' });
+      if (this.#phase.is === 'offering') this.#enter(before);
       end();
       if (this.#isIn('serving')) this.#inBackground(this.#acceptLate());
     }
@@ -553,13 +691,14 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const { pid } = meeting;
     const successor = successionOf(meeting, (names) => this.#estate.abandon(names));
     const mover = successor.takesConnections ? new Mover((batch) => successor.sendConnections(batch)) : null;
+    const pause = pauseOf(this.#phase);
     this.#enter({ is: 'draining', successor, mover });
     // Upstream first: whoever drains for us must not step in when this process leaves.
     if (this.#upstream.is === 'connected') this.#upstream.takeover.release();
     this.#heir?.release();
     this.#stopAccepting();
     successor.committed(this.#settings.drainTimeout, 'replace');
-    this.#inBackground(this.#drainForSuccessor(successor, pid, mover));
+    this.#inBackground(this.#drainForSuccessor(successor, pid, mover, pause));
     this.#tell('commit', { pid, mode: 'replace' });
   }
 
@@ -575,7 +714,14 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#heir = successor;
     void successor.departure.then(() => {
       if (this.#heir === successor) this.#heir = null;
+      this.#inBackground(this.#serveForHeir());
     });
+  }
+
+  /** The successor beside this process is gone. If that is why this one paused, nobody serves any more (as nginx does). */
+  async #serveForHeir(): Promise<void> {
+    await this.#offerEnded;
+    if (this.#isIn('paused') && this.#heir === null) await this.resume();
   }
 
   /** What is left to do when a handoff has failed; returns the error with everything that is known. */
@@ -589,7 +735,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 
   /** After commit: late state, the drain, the last word. Or the give-back, when the successor dies before that. */
-  async #drainForSuccessor(successor: Successor, pid: number, mover: Mover | null): Promise<void> {
+  async #drainForSuccessor(successor: Successor, pid: number, mover: Mover | null, pause: Pause | null): Promise<void> {
+    if (pause !== null) await pause.end();
     const died = new AbortController();
     void successor.departure.then((departure) => {
       if (departure === 'died') died.abort();
@@ -619,14 +766,19 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     if (this.#toldToStop) await this.shutdown();
   }
 
-  /** Undoes a drain, on doubt everywhere it can. */
+  /** Undoes a drain. */
   async #serveAgain(): Promise<void> {
-    if (this.#draining.signal.aborted) this.#draining = new AbortController();
-    this.#stopSignals = 0;
-    this.#estate.reassert();
-    for (const failure of await this.#estate.acceptAgain()) this.#report(failure);
+    await this.#acceptAgain();
     await this.#openControl(null).catch((error) => this.#report(error));
     this.#enter({ is: 'serving' });
+  }
+
+  /** On doubt everywhere it can. */
+  async #acceptAgain(): Promise<void> {
+    if (this.#draining.signal.aborted) this.#draining = new AbortController();
+    this.#signals?.forgetStops();
+    this.#estate.reassert();
+    for (const failure of await this.#estate.acceptAgain()) this.#report(failure);
   }
 
   /** Accepts on what was registered while something else was under way. */
@@ -653,6 +805,11 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async #receive(visitor: Visitor): Promise<void> {
     const { hello, control, channel, peer } = visitor;
     try {
+      if (hello.intent === 'status') {
+        control.send('STATUS', this.status());
+        void control.end();
+        return;
+      }
       if (channel === null) {
         throw new HandoffError('ERR_HANDOFF_REFUSED', `This version does not answer the intent "${hello.intent}".`);
       }
@@ -733,8 +890,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   /** A drain without a successor: nobody to give connections to, and nobody whose death would call it off. */
   #drainAlone(limits: DrainLimits): DrainOrder {
-    const cancel = new AbortController().signal;
-    return { limits, force: this.#force.signal, cancel, mover: null, noMoreComing: Promise.resolve() };
+    return { limits, force: this.#force.signal, cancel: never, mover: null, noMoreComing: Promise.resolve() };
   }
 
   #stopAccepting(): void {
@@ -762,7 +918,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     } | null,
   ): Promise<void> {
     const begun = performance.now();
-    const cancel = heir?.died ?? new AbortController().signal;
+    const cancel = heir?.died ?? never;
     const noMoreComing = Promise.all([heir?.settled, heir === null ? null : this.#upstreamGone()]);
     const end = await this.#estate.drain({
       limits,
@@ -780,14 +936,16 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 
   async #finish(report: DrainReport, successor: Successor | null): Promise<void> {
-    this.#enter({ is: 'left' });
+    this.#enter({ is: 'left', toAnother: successor !== null || this.#heir !== null || this.#isGuest() });
     this.#tell('drain', report);
     const hooks = this.#closeHooks.map((hook) =>
       Promise.resolve()
         .then(hook)
         .catch((error) => this.#report(error)),
     );
-    await Promise.race([Promise.all(hooks), delay(closeHooksLimit, undefined, { ref: false })]);
+    // Those after the signal that has ended this process as well.
+    const done = Promise.all([...hooks, this.#signals?.hooksDone()]);
+    await Promise.race([done, delay(closeHooksLimit, undefined, { ref: false })]);
     // Asked before they are told: they hang up then.
     const heirs = [successor, this.#heir].filter((heir) => heir !== null);
     for (const heir of heirs) await heir.drained({ ...report });
@@ -839,6 +997,30 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     return this.#phase.is === phase;
   }
 
+  /** Whether clients are served, by this process or by another one in its place. */
+  #isServed(): boolean {
+    switch (this.#phase.is) {
+      case 'serving':
+      case 'draining':
+      case 'draining-in-place':
+        return true;
+      case 'offering':
+        return this.#phase.before.is === 'serving' || this.#heir !== null;
+      case 'starting':
+      case 'taking-over':
+        return this.#takeover !== null;
+      case 'paused':
+      case 'shutting-down':
+        return this.#heir !== null || this.#isGuest();
+      case 'left':
+        return this.#phase.toAnother;
+    }
+  }
+
+  #isOwner(): boolean {
+    return this.#isIn('serving') || this.#isIn('paused') || this.#isIn('offering');
+  }
+
   /** The one place where the phase changes. */
   #enter(phase: Phase): void {
     const from = this.#phase.is;
@@ -861,9 +1043,10 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     return is !== 'starting' && is !== 'shutting-down' && is !== 'left';
   }
 
-  #mayOffer(): void {
+  /** The owner, with nothing else under way: the phase to return to. Throws where it is not. */
+  #mayOffer(): Owning {
+    if (this.#phase.is === 'serving' || this.#phase.is === 'paused') return this.#phase;
     const phase = this.#phase.is;
-    if (phase === 'serving') return;
     if (phase === 'offering') {
       throw new HandoffError(
         'ERR_HANDOFF_BUSY',
@@ -908,6 +1091,15 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** For what nobody awaits: its failure is reported, and changes nothing else. */
   #inBackground(work: Promise<unknown>): void {
     work.catch((error) => this.#report(error));
+  }
+
+  /** Resolves when `work` is done, or has failed and that is reported. */
+  async #reported(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#report(error);
+    }
   }
 
   #report(error: unknown): void {

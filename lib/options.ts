@@ -2,7 +2,9 @@ import { resolve } from 'node:path';
 import type { Json } from './channel/frame.ts';
 import type { PeerCredentials } from './fd/peer-credentials.ts';
 import { authorizeSameUser } from './handoff/reception.ts';
-import { type SignalMap, signalMap } from './process/signals.ts';
+import type { Handoff } from './index.ts';
+import type { SignalMap } from './process/signal-map.ts';
+import { presetDrainTimeout, type SignalPreset, signalMap } from './process/signal-presets.ts';
 
 /** What `handoff()` can be told. Everything has a default. */
 export interface HandoffOptions {
@@ -11,11 +13,14 @@ export interface HandoffOptions {
    * it only `upgrade()` replaces the process.
    */
   readonly control?: string;
-  /** `'default'`, `false` for none, or a map from signal to action. */
-  readonly signals?: string | false | SignalMap;
+  /** A preset (`'default'`, `'endless'`, `'grace'`, `'teleport'`, `'nginx'`), `false` for none, or a map of your own. */
+  readonly signals?: SignalPreset | false | SignalMap<Handoff>;
   /** How long a successor may take from its start to ready, in milliseconds; 60 000 by default. */
   readonly readyTimeout?: number;
-  /** How long draining may take before what is left is cut off, in milliseconds; 30 000 by default. */
+  /**
+   * How long draining may take before what is left is cut off, in milliseconds; 30 000 by default, 60 000 with the presets
+   * `'endless'` and `'grace'`.
+   */
   readonly drainTimeout?: number;
   /** Who may talk on the control socket; by default the same user and root. */
   readonly authorize?: (peer: PeerCredentials) => boolean | Promise<boolean>;
@@ -69,7 +74,7 @@ export interface MoveOptions {
 /** The options with their defaults, checked. */
 export interface Settings {
   readonly control: string | null;
-  readonly signals: SignalMap | null;
+  readonly signals: SignalMap<Handoff> | null;
   readonly readyTimeout: number;
   readonly drainTimeout: number;
   readonly authorize: (peer: PeerCredentials) => boolean | Promise<boolean>;
@@ -120,12 +125,16 @@ export function readOptions(options: HandoffOptions): Settings {
       'The "share" option needs "control": the path of the owner to share with.',
     );
   }
+  const signals = options.signals ?? 'default';
   return {
     // Absolute at once: the application may change its working directory before the path is used again.
     control: control === undefined || control.startsWith('@') ? (control ?? null) : resolve(control),
-    signals: signalMap(options.signals ?? 'default'),
+    signals: signalMap(signals),
     readyTimeout: readTimeout('readyTimeout', options.readyTimeout ?? defaultReadyTimeout),
-    drainTimeout: readTimeout('drainTimeout', options.drainTimeout ?? defaultDrainTimeout),
+    drainTimeout: readTimeout(
+      'drainTimeout',
+      options.drainTimeout ?? presetDrainTimeout(signals) ?? defaultDrainTimeout,
+    ),
     authorize,
     share,
     exit,

@@ -1,5 +1,6 @@
 import type { Successor } from './handoff/predecessor.ts';
 import type { Takeover } from './handoff/successor.ts';
+import type { Pause } from './pause.ts';
 import type { Mover, Survivors } from './servers/index.ts';
 
 /** What a process is in the middle of. Every change is made in `Handoff`, by one of the methods that are named here. */
@@ -10,16 +11,32 @@ export type Phase =
   | { readonly is: 'taking-over' }
   /** The owner. From `ready()` on, and again after a failed offer (`#offer`) or a give-back (`#giveBack`). */
   | { readonly is: 'serving' }
-  /** The owner, with a successor on its way (`#offer`). */
-  | { readonly is: 'offering'; readonly callOff: AbortController; readonly ended: Promise<void> }
+  /** The owner, which accepts nothing for a while and keeps its listeners (`pause`). */
+  | { readonly is: 'paused'; readonly pause: Pause }
+  /** The owner, with a successor on its way (`#offer`); without one it is what it was `before`. */
+  | {
+      readonly is: 'offering';
+      readonly before: Owning;
+      readonly callOff: AbortController;
+      readonly ended: Promise<void>;
+    }
   /** Committed: the successor owns, this process finishes what it has (`#commit`). */
   | { readonly is: 'draining'; readonly successor: Successor; readonly mover: Mover | null }
   /** The owner, finishing what it has before it replaces its own image (`reexec`). */
   | { readonly is: 'draining-in-place'; readonly mover: Mover; readonly survivors: Survivors }
   /** No successor: this process finishes what it has (`shutdown`). */
   | { readonly is: 'shutting-down' }
-  /** Drained; nothing is held any more (`#finish`). */
-  | { readonly is: 'left' };
+  /** Drained; nothing is held any more (`#finish`). `toAnother`: somebody else serves. */
+  | { readonly is: 'left'; readonly toAnother: boolean };
+
+/** The phases in which nothing is under way, and something can begin. */
+export type Owning = Extract<Phase, { readonly is: 'serving' | 'paused' }>;
+
+/** The pause that a process is in, a handoff that has begun meanwhile or not. */
+export function pauseOf(phase: Phase): Pause | null {
+  if (phase.is === 'offering') return pauseOf(phase.before);
+  return phase.is === 'paused' ? phase.pause : null;
+}
 
 /** The predecessor, as long as it is connected. */
 export type Upstream =
@@ -41,10 +58,17 @@ export const transitions: { readonly [from in PhaseName]: { readonly [to in Phas
   serving: {
     offering: 'a visitor, or upgrade()',
     'draining-in-place': 'reexec()',
+    paused: 'pause()',
+    'shutting-down': 'told to stop',
+  },
+  paused: {
+    serving: 'resume(), or the successor beside it is gone',
+    offering: 'a visitor, or upgrade()',
     'shutting-down': 'told to stop',
   },
   offering: {
     serving: 'rollback, or a successor that serves beside this process',
+    paused: 'the same, where it was paused before',
     draining: 'commit',
     'shutting-down': 'told to stop',
   },

@@ -1,62 +1,147 @@
-import { constants } from 'node:os';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Deadline, untilAborted } from '../channel/deadline.ts';
+import { checkSignal, type SignalAction, type SignalMap } from './signal-map.ts';
+import { hasTerminal } from './terminal.ts';
 
-const actions = ['upgrade', 'keep', 'shutdown', 'hammer'] as const;
+/**
+ * How long a signal's hooks may take, in milliseconds, those before it and those after it alike: enough to write a file or
+ * to tell another service, and short enough that a hook that hangs leaves a process that was told to stop some of the
+ * thirty seconds that supervisors commonly give it.
+ */
+const hooksLimit = 10_000;
 
-/** What a signal can make the process do. */
-export type SignalAction = (typeof actions)[number];
-
-/** What each signal does: an action by name, or a function of the application. */
-export type SignalMap = { readonly [signal in NodeJS.Signals]?: SignalAction | (() => void) };
-
-/** HUP replaces this process, USR2 starts a successor beside it, and the three ways to say "stop" stop it. */
-const defaultSignals: SignalMap = {
-  SIGHUP: 'upgrade',
-  SIGUSR2: 'keep',
-  SIGTERM: 'shutdown',
-  SIGINT: 'shutdown',
-  SIGQUIT: 'shutdown',
-};
-
-const presets: ReadonlyMap<string, SignalMap> = new Map([['default', defaultSignals]]);
-
-/** The map that the option `signals` stands for; null where signals are the application's own affair. */
-export function signalMap(option: string | false | SignalMap): SignalMap | null {
-  if (option === false) return null;
-  if (typeof option !== 'string') return checked(option);
-  const preset = presets.get(option);
-  if (preset !== undefined) return preset;
-  throw new RangeError(
-    `signals: there is no preset "${option}"; there is ${[...presets.keys()].map((name) => `"${name}"`).join(', ')}`,
-  );
+/** What an application does around a signal. */
+export interface SignalHooks {
+  /** Awaited before the signal's action. One that throws prevents `upgrade`, `keep` and `reexec`, and nothing else. */
+  readonly before?: (signal: NodeJS.Signals) => unknown;
+  /** Awaited after the action: when the handoff is committed or has failed, or when the shutdown has begun. */
+  readonly after?: (signal: NodeJS.Signals) => unknown;
 }
 
-/** Throws for what cannot be: a misspelt action must not become another one when the signal comes. */
-function checked(map: SignalMap): SignalMap {
-  for (const [signal, action] of Object.entries(map)) {
-    if (!(signal in constants.signals)) throw new RangeError(`signals: there is no signal "${signal}"`);
-    if (typeof action === 'function' || (actions as readonly unknown[]).includes(action)) continue;
-    throw new RangeError(
-      `signals: ${signal} cannot do "${action}"; it can do one of ${actions.join(', ')}, or call a function`,
-    );
+/** What is to be done because a signal has come. */
+export interface SignalOrder {
+  readonly signal: NodeJS.Signals;
+  readonly action: SignalAction;
+  /** Whether a hook before it has failed. */
+  readonly vetoed: boolean;
+}
+
+export interface SignalListenersOptions<App> {
+  readonly map: SignalMap<App>;
+  /** What the map's functions are called with. */
+  readonly app: App;
+  /** Does what an action says. Rejects with nothing: it reports by itself. */
+  readonly act: (order: SignalOrder) => void | Promise<void>;
+  readonly report: (error: unknown) => void;
+}
+
+type Moment = 'before' | 'after';
+
+/** Listens to signals until disposed, and does for each what the map says, between its hooks. */
+export class SignalListeners<App> implements Disposable {
+  readonly #options: SignalListenersOptions<App>;
+  readonly #listeners = new Map<NodeJS.Signals, () => void>();
+  readonly #hooks = new Map<NodeJS.Signals, SignalHooks[]>();
+  readonly #running = new Set<Promise<unknown>>();
+  /** How often this process was told to stop: the second time means that the first was not quick enough. */
+  #stops = 0;
+
+  constructor(options: SignalListenersOptions<App>) {
+    this.#options = options;
+    for (const signal of Object.keys(options.map)) this.#listen(signal as NodeJS.Signals);
   }
-  return map;
-}
 
-/** Listens to the signals of `map` until disposed. */
-export class SignalListeners implements Disposable {
-  readonly #listeners: [NodeJS.Signals, () => void][] = [];
+  /** Adds hooks to `signal`, and listens to it if nothing did: without an action only its hooks run. */
+  addHooks(signal: NodeJS.Signals, hooks: SignalHooks): void {
+    checkSignal('onSignal', signal);
+    for (const moment of ['before', 'after'] as const) {
+      const hook: unknown = hooks[moment];
+      if (hook === undefined || typeof hook === 'function') continue;
+      throw Object.assign(
+        new TypeError(`The hook "${moment}" of ${signal} must be a function. Received ${typeof hook}`),
+        { code: 'ERR_INVALID_ARG_TYPE' },
+      );
+    }
+    this.#hooks.set(signal, [...(this.#hooks.get(signal) ?? []), hooks]);
+    this.#listen(signal);
+  }
 
-  constructor(map: SignalMap, act: (action: SignalAction, signal: NodeJS.Signals) => void) {
-    for (const [name, action] of Object.entries(map)) {
-      const signal = name as NodeJS.Signals;
-      const listener = typeof action === 'function' ? action : () => act(action, signal);
-      process.on(signal, listener);
-      this.#listeners.push([signal, listener]);
+  /** The process serves again: the next signal to stop is the first. */
+  forgetStops(): void {
+    this.#stops = 0;
+  }
+
+  /** Resolves when no hook runs; each group of them has its deadline. */
+  async hooksDone(): Promise<void> {
+    while (this.#running.size > 0) {
+      await Promise.all(this.#running);
+      // Those after an action begin when those before it are done, and the action with them: a few microtasks later.
+      await turn();
     }
   }
 
   [Symbol.dispose](): void {
     for (const [signal, listener] of this.#listeners) process.off(signal, listener);
-    this.#listeners.length = 0;
+    this.#listeners.clear();
+  }
+
+  #listen(signal: NodeJS.Signals): void {
+    if (this.#listeners.has(signal)) return;
+    const listener = () => void this.#receive(signal);
+    process.on(signal, listener);
+    this.#listeners.set(signal, listener);
+  }
+
+  async #receive(signal: NodeJS.Signals): Promise<void> {
+    const does = this.#options.map[signal] ?? 'none';
+    // Resizing a window is no order to stop serving. nginx, too, ignores it where it runs in a terminal.
+    if (signal === 'SIGWINCH' && does === 'pause' && hasTerminal()) return;
+    const again = does === 'shutdown' && this.#stops++ > 0;
+    // Whoever says it twice has waited enough, for hooks as well.
+    if (again) void this.#options.act({ signal, action: 'hammer', vetoed: false });
+    // Without hooks not even a microtask later: whoever listens to the same signal after us finds it done.
+    const vetoed = this.#has('before', signal) && (await this.#run('before', signal)) > 0;
+    if (typeof does === 'function') await this.#call(does, signal);
+    else if (!again) {
+      const acting = this.#options.act({ signal, action: does, vetoed });
+      if (acting !== undefined) await acting;
+    }
+    if (this.#has('after', signal)) await this.#run('after', signal);
+  }
+
+  async #call(act: (app: App, signal: NodeJS.Signals) => unknown, signal: NodeJS.Signals): Promise<void> {
+    try {
+      await act(this.#options.app, signal);
+    } catch (error) {
+      this.#options.report(error);
+    }
+  }
+
+  #has(moment: Moment, signal: NodeJS.Signals): boolean {
+    return this.#hooks.get(signal)?.some((hooks) => hooks[moment] !== undefined) ?? false;
+  }
+
+  /** Runs the hooks one after the other, every one of them; resolves with how many have failed. */
+  #run(moment: Moment, signal: NodeJS.Signals): Promise<number> {
+    const running = this.#runAll(moment, signal);
+    this.#running.add(running);
+    return running.finally(() => this.#running.delete(running));
+  }
+
+  async #runAll(moment: Moment, signal: NodeJS.Signals): Promise<number> {
+    using deadline = Deadline.after(hooksLimit, `The hooks ${moment} ${signal} were not done`);
+    let failed = 0;
+    for (const hooks of this.#hooks.get(signal) ?? []) {
+      try {
+        await untilAborted(
+          Promise.resolve(signal).then((name) => hooks[moment]?.(name)),
+          deadline.signal,
+        );
+      } catch (error) {
+        failed++;
+        this.#options.report(error);
+      }
+    }
+    return failed;
   }
 }

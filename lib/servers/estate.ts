@@ -281,6 +281,16 @@ export class Estate {
     ];
   }
 
+  /** The names of the application's own descriptors. */
+  get descriptorNames(): string[] {
+    return [...this.#descriptors.keys()];
+  }
+
+  /** The names of the application's own states: those that begin with "@" are the library's. */
+  get stateNames(): string[] {
+    return [...this.#states.keys()].filter((name) => !name.startsWith('@'));
+  }
+
   /** Accepts everywhere. When one place fails, those that accept already stop again. */
   async accept(): Promise<void> {
     try {

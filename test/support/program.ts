@@ -27,11 +27,19 @@ export class Program {
   readonly #news = new EventEmitter();
   #pending = '';
 
-  constructor(command: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string) {
+  /** @param folder its working directory; `detached`: without this terminal, as a daemon */
+  constructor(
+    command: string,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv,
+    folder?: string,
+    { detached = false }: { detached?: boolean } = {},
+  ) {
     this.child = spawn(command, args, {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      ...(cwd === undefined ? {} : { cwd }),
+      detached,
+      ...(folder === undefined ? {} : { cwd: folder }),
     });
     if (this.child.pid !== undefined) this.pids.add(this.child.pid);
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#read(text));
@@ -48,8 +56,8 @@ export class Program {
   }
 
   /** Starts the end-to-end server; `env` says how it is to behave. */
-  static server(env: NodeJS.ProcessEnv = {}): Program {
-    return new Program(process.execPath, ['--expose-gc', serverProgram], env);
+  static server(env: NodeJS.ProcessEnv = {}, options: { detached?: boolean } = {}): Program {
+    return new Program(process.execPath, ['--expose-gc', serverProgram], env, undefined, options);
   }
 
   get pid(): number {

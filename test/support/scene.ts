@@ -14,6 +14,11 @@ export class Scene implements AsyncDisposable {
     return this.add(Program.server({ CONTROL: this.control, ...env }));
   }
 
+  /** The same without a terminal, as a daemon runs: a terminal has a say in what SIGWINCH means. */
+  daemon(env: NodeJS.ProcessEnv = {}): Program {
+    return this.add(Program.server({ CONTROL: this.control, ...env }, { detached: true }));
+  }
+
   add(program: Program): Program {
     this.#programs.push(program);
     return program;

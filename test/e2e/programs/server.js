@@ -45,6 +45,7 @@ const admin = {
     tell('connection', { remoteAddress, remotePort, connections });
     return {};
   },
+  '/admin/status': async () => app.status(),
   '/admin/hammer': async () => {
     app.hammer();
     return {};
@@ -60,6 +61,10 @@ function createServer({ tls = false }) {
     response.setHeader('x-served-by', process.pid);
     if (request.url === '/large') {
       response.end(Buffer.alloc(24 * 1024 * 1024));
+      return;
+    }
+    if (request.url === '/health') {
+      app.health()(request, response);
       return;
     }
     const action = admin[request.url];
@@ -88,8 +93,15 @@ if (BEHAVIOUR === 'exit-at-once') process.exit(7);
 if (BEHAVIOUR === 'throw-at-once') throw new Error('thrown before anything else');
 
 const app = await handoff({ ...(CONTROL === undefined ? {} : { control: CONTROL }), ...JSON.parse(OPTIONS) });
-for (const name of ['offer', 'commit', 'rollback', 'give-back', 'drain']) {
-  app.on(name, (details) => tell(name, { ...details, ...(details.error && { error: asJson(details.error) }) }));
+for (const name of ['offer', 'commit', 'rollback', 'give-back', 'pause', 'resume', 'reopen', 'drain']) {
+  app.on(name, (details) => tell(name, { ...details, ...(details?.error && { error: asJson(details.error) }) }));
+}
+for (const [signal, how] of Object.entries(JSON.parse(process.env.HOOKS ?? '{}'))) {
+  const hook = (moment) => () => {
+    tell(`hook-${moment}`, { signal });
+    if (how === `throw-${moment}`) throw new Error(`the hook ${moment} ${signal}`);
+  };
+  app.onSignal(signal, { before: hook('before'), after: hook('after') });
 }
 app.on('error', (error) => tell('error', asJson(error)));
 app.onClose(() => tell('gone'));

@@ -1,63 +1,185 @@
 import { once } from 'node:events';
-import { afterEach, describe, expect, it } from 'vitest';
-import { type SignalAction, SignalListeners, type SignalMap, signalMap } from '../../../lib/process/signals.ts';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { SignalMap } from '../../../lib/process/signal-map.ts';
+import { type SignalHooks, SignalListeners, type SignalOrder } from '../../../lib/process/signals.ts';
 
-describe('signalMap', () => {
-  it('knows the default, none, and a map of one’s own', () => {
-    expect(signalMap('default')).toEqual({
-      SIGHUP: 'upgrade',
-      SIGUSR2: 'keep',
-      SIGTERM: 'shutdown',
-      SIGINT: 'shutdown',
-      SIGQUIT: 'shutdown',
-    });
-    expect(signalMap(false)).toBeNull();
-    const own: SignalMap = { SIGUSR2: 'upgrade', SIGHUP: () => {} };
-    expect(signalMap(own)).toBe(own);
-  });
+const app = { name: 'the application' };
+let listeners: SignalListeners<typeof app>;
+/** What has happened, in its order. */
+let happened: string[];
+let orders: SignalOrder[];
+let reported: unknown[];
 
-  it('names the presets there are', () => {
-    expect(() => signalMap('systemd')).toThrow(/no preset "systemd"; there is "default"/);
+function listen(map: SignalMap<typeof app>, act: (order: SignalOrder) => void | Promise<void> = () => {}): void {
+  listeners = new SignalListeners({
+    map,
+    app,
+    act: (order) => {
+      happened.push(order.action);
+      orders.push(order);
+      return act(order);
+    },
+    report: (error) => reported.push(error),
   });
+}
 
-  it('refuses an action that there is not: a misspelt one must not become another', () => {
-    const misspelt = { SIGHUP: 'upgarde' } as unknown as SignalMap;
-    expect(() => signalMap(misspelt)).toThrow(/SIGHUP.*"upgarde".*upgrade, keep, shutdown, hammer/);
-  });
+function telling(name: string, wait = 0): Required<SignalHooks> {
+  const tell = (moment: string) => async (signal: NodeJS.Signals) => {
+    for (let turns = 0; turns < wait; turns++) await turn();
+    happened.push(`${name} ${moment} ${signal}`);
+  };
+  return { before: tell('before'), after: tell('after') };
+}
 
-  it('refuses a signal that there is not', () => {
-    expect(() => signalMap({ SIGHOP: 'upgrade' } as unknown as SignalMap)).toThrow(/SIGHOP/);
-  });
+async function raise(signal: NodeJS.Signals): Promise<void> {
+  const received = once(process, signal);
+  process.kill(process.pid, signal);
+  await received;
+  await listeners.hooksDone();
+}
+
+beforeEach(() => {
+  happened = [];
+  orders = [];
+  reported = [];
+});
+afterEach(() => {
+  vi.useRealTimers();
+  listeners[Symbol.dispose]();
 });
 
 describe('SignalListeners', () => {
-  let listeners: SignalListeners | null = null;
-  afterEach(() => listeners?.[Symbol.dispose]());
+  it('act by name, or run a function with the application and the signal', async () => {
+    const called: unknown[] = [];
+    listen({ SIGUSR2: 'keep', SIGHUP: (...given) => called.push(...given) });
+    for (const signal of ['SIGUSR2', 'SIGHUP', 'SIGUSR2'] as const) await raise(signal);
+    const keep = { action: 'keep', signal: 'SIGUSR2', vetoed: false };
+    expect(orders).toEqual([keep, keep]);
+    expect(called).toEqual([app, 'SIGHUP']);
+  });
 
-  it('act by name, or run a function', async () => {
-    const acted: [SignalAction, string][] = [];
-    let called = 0;
-    listeners = new SignalListeners({ SIGUSR2: 'keep', SIGHUP: () => called++ }, (action, signal) =>
-      acted.push([action, signal]),
-    );
-    for (const signal of ['SIGUSR2', 'SIGHUP', 'SIGUSR2'] as const) {
-      const received = once(process, signal);
-      process.kill(process.pid, signal);
-      await received;
-    }
-    expect(acted).toEqual([
-      ['keep', 'SIGUSR2'],
-      ['keep', 'SIGUSR2'],
-    ]);
-    expect(called).toBe(1);
+  it('report a function that throws or rejects, and do nothing else about it', async () => {
+    listen({
+      SIGUSR2: () => {
+        throw new Error('thrown');
+      },
+      SIGHUP: async () => {
+        throw new Error('rejected');
+      },
+    });
+    await raise('SIGUSR2');
+    await raise('SIGHUP');
+    await turn();
+    expect(reported).toEqual([new Error('thrown'), new Error('rejected')]);
+    expect(orders).toEqual([]);
+  });
+
+  it('make the second signal to stop the hammer, whichever it is, until the process serves again', async () => {
+    listen({ SIGTERM: 'shutdown', SIGINT: 'shutdown' });
+    await raise('SIGTERM');
+    await raise('SIGINT');
+    expect(happened).toEqual(['shutdown', 'hammer']);
+    listeners.forgetStops();
+    await raise('SIGINT');
+    expect(happened.at(-1)).toBe('shutdown');
   });
 
   it('listen no more when they are disposed of', () => {
     const before = process.listenerCount('SIGUSR2');
-    listeners = new SignalListeners({ SIGUSR2: 'keep' }, () => {});
+    listen({ SIGUSR2: 'keep' });
+    listeners.addHooks('SIGUSR2', {});
     expect(process.listenerCount('SIGUSR2')).toBe(before + 1);
     listeners[Symbol.dispose]();
     listeners[Symbol.dispose]();
     expect(process.listenerCount('SIGUSR2')).toBe(before);
+  });
+});
+
+describe('hooks', () => {
+  it('run in their order around the action, each awaited', async () => {
+    listen({ SIGHUP: 'upgrade' }, async () => {
+      await turn();
+      happened.push('upgraded');
+    });
+    listeners.addHooks('SIGHUP', telling('slow', 3));
+    listeners.addHooks('SIGHUP', telling('fast'));
+    await raise('SIGHUP');
+    await vi.waitUntil(() => happened.length === 6);
+    expect(happened).toEqual([
+      'slow before SIGHUP',
+      'fast before SIGHUP',
+      'upgrade',
+      'upgraded',
+      'slow after SIGHUP',
+      'fast after SIGHUP',
+    ]);
+  });
+
+  it('run for a signal without an action, be it "none" or nothing', async () => {
+    listen({ SIGUSR2: 'none' });
+    listeners.addHooks('SIGUSR2', telling('hook'));
+    listeners.addHooks('SIGHUP', telling('hook'));
+    await raise('SIGUSR2');
+    await raise('SIGHUP');
+    expect(happened).toEqual([
+      'hook before SIGUSR2',
+      'none',
+      'hook after SIGUSR2',
+      'hook before SIGHUP',
+      'none',
+      'hook after SIGHUP',
+    ]);
+  });
+
+  it('that throw are reported and veto; the others and the action run all the same', async () => {
+    listen({ SIGHUP: 'upgrade' });
+    const failing = () => {
+      throw new Error('not now');
+    };
+    listeners.addHooks('SIGHUP', { before: failing });
+    listeners.addHooks('SIGHUP', telling('next'));
+    await raise('SIGHUP');
+    expect(reported).toEqual([new Error('not now')]);
+    expect(orders).toEqual([{ action: 'upgrade', signal: 'SIGHUP', vetoed: true }]);
+    expect(happened).toEqual(['next before SIGHUP', 'upgrade', 'next after SIGHUP']);
+    // A hook after it cannot veto what is done.
+    listeners.addHooks('SIGUSR2', { after: failing });
+    await raise('SIGUSR2');
+    expect(reported).toHaveLength(2);
+  });
+
+  it('that never end do not keep the action for ever', async () => {
+    listen({ SIGTERM: 'shutdown' });
+    listeners.addHooks('SIGTERM', { before: () => new Promise(() => {}) });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const done = raise('SIGTERM');
+    await vi.waitUntil(() => vi.getTimerCount() > 0);
+    expect(happened).toEqual([]);
+    vi.advanceTimersByTime(10_000);
+    await done;
+    expect(happened).toEqual(['shutdown']);
+    expect(reported).toMatchObject([{ code: 'ERR_HANDOFF_TIMEOUT' }]);
+  });
+
+  it('do not keep the second signal to stop', async () => {
+    listen({ SIGTERM: 'shutdown' });
+    const waiting: (() => void)[] = [];
+    listeners.addHooks('SIGTERM', { before: () => new Promise<void>((resolve) => waiting.push(resolve)) });
+    const first = raise('SIGTERM');
+    await vi.waitUntil(() => waiting.length === 1);
+    process.kill(process.pid, 'SIGTERM');
+    await vi.waitUntil(() => waiting.length === 2);
+    expect(happened).toEqual(['hammer']);
+    for (const release of waiting) release();
+    await first;
+    expect(happened).toEqual(['hammer', 'shutdown']);
+  });
+
+  it('must be functions, on signals that there are', () => {
+    listen({});
+    expect(() => listeners.addHooks('SIGHUP', { before: 'yes' } as unknown as SignalHooks)).toThrow(TypeError);
+    expect(() => listeners.addHooks('SIGHOP' as NodeJS.Signals, {})).toThrow(/onSignal.*SIGHOP/);
+    expect(() => listeners.addHooks('SIGKILL', {})).toThrow('cannot be caught');
   });
 });

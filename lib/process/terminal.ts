@@ -1,0 +1,14 @@
+import { closeSync, constants, openSync } from 'node:fs';
+
+/**
+ * Whether this process has a controlling terminal, and so is sent SIGWINCH when somebody resizes a window. Its standard
+ * streams say nothing about that: they may lead elsewhere. `/dev/tty` cannot be opened without one (tty(4)).
+ */
+export function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', constants.O_RDONLY | constants.O_NOCTTY));
+    return true;
+  } catch {
+    return false;
+  }
+}

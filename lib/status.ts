@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import type { Phase } from './phase.ts';
+import type { Estate } from './servers/index.ts';
+
+/** A listener as `status()` tells of it; an address has a port or a path. */
+export type ListenerStatus = {
+  readonly name: string;
+  readonly address: string | null;
+  readonly port: number | null;
+  readonly path: string | null;
+  /** Whether this process accepts on it now. */
+  readonly accepting: boolean;
+  /** How many of its connections are open in this process. */
+  readonly connections: number;
+};
+
+/** What a process is doing, as JSON. A later version may add fields; none is taken away or gets another meaning. */
+export type HandoffStatus = {
+  readonly pid: number;
+  /** 0 for the first process, one more for every handoff. */
+  readonly generation: number;
+  readonly predecessor: { readonly pid: number; readonly generation: number } | null;
+  /** `starting`, `taking-over`, `serving`, `paused`, `offering`, `draining`, `draining-in-place`, `shutting-down`, `left`. */
+  readonly phase: Phase['is'];
+  /** When this process (or, after `reexec()`, its present image) was started: ISO 8601, UTC. */
+  readonly startedAt: string;
+  /** Milliseconds since then. */
+  readonly uptime: number;
+  readonly listeners: ListenerStatus[];
+  /** The names of `descriptor()`. */
+  readonly descriptors: string[];
+  /** The names of `state()`. */
+  readonly states: string[];
+  /** The control path that this process was given, whoever answers there. */
+  readonly control: string | null;
+  /** Bytes. */
+  readonly memory: { readonly rss: number; readonly heapUsed: number };
+  /** The version of Node, with its "v". */
+  readonly node: string;
+  /** The version of this library. */
+  readonly version: string;
+};
+
+/** What `Handoff` knows of itself. */
+export interface Subject {
+  readonly generation: number;
+  readonly predecessor: { readonly pid: number; readonly generation: number } | null;
+  readonly phase: Phase['is'];
+  readonly control: string | null;
+  readonly estate: Estate;
+}
+
+/** Reads everything at once, from memory: it can be asked for at any time, as often as one likes. */
+export function statusOf({ generation, predecessor, phase, control, estate }: Subject): HandoffStatus {
+  const { rss, heapUsed } = process.memoryUsage();
+  return {
+    pid: process.pid,
+    generation,
+    predecessor: predecessor === null ? null : { pid: predecessor.pid, generation: predecessor.generation },
+    phase,
+    startedAt: new Date(performance.timeOrigin).toISOString(),
+    uptime: Math.round(performance.now()),
+    listeners: estate.served.map(({ place, service, connections }) => ({
+      name: place.name,
+      address: place.address.address ?? null,
+      port: place.address.port ?? null,
+      path: place.address.path ?? null,
+      accepting: service === 'accepting',
+      connections: connections.sockets.size,
+    })),
+    descriptors: estate.descriptorNames,
+    states: estate.stateNames,
+    control,
+    memory: { rss, heapUsed },
+    node: process.version,
+    version: versionOfPackage(),
+  };
+}
+
+let version: string | null = null;
+
+/** One folder up from the sources as from the compiled files. A bundle has left the file behind. */
+function versionOfPackage(): string {
+  version ??= readVersion();
+  return version;
+}
+
+function readVersion(): string {
+  try {
+    const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+    return (JSON.parse(text) as { version: string }).version;
+  } catch {
+    return 'unknown';
+  }
+}

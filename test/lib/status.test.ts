@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import { expect, test } from 'vitest';
+import { Estate } from '../../lib/servers/estate.ts';
+import { statusOf } from '../../lib/status.ts';
+import { RawClient } from '../support/raw-client.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+
+test('it tells what there is, as JSON', async () => {
+  const estate = new Estate(null);
+  try {
+    await estate.listen(http.createServer(), { name: 'web', port: 0, host: '127.0.0.1' });
+    await estate.listen(http.createServer(), { name: 'admin', port: 0, host: '127.0.0.1' });
+    await estate.state('counters', { save: () => 1, restore: () => {} });
+    const [web] = estate.served;
+    await web?.accept();
+    const port = web?.place.address.port as number;
+    using client = await RawClient.connect(port);
+    await expect.poll(() => web?.connections.sockets.size).toBe(1);
+    const predecessor = { pid: 7, generation: 2 };
+    const status = statusOf({ generation: 3, predecessor, phase: 'serving', control: '/run/app.sock', estate });
+    expect(JSON.parse(JSON.stringify(status))).toEqual({
+      pid: process.pid,
+      generation: 3,
+      predecessor,
+      phase: 'serving',
+      startedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      uptime: expect.any(Number),
+      listeners: [
+        { name: 'web', address: '127.0.0.1', port, path: null, accepting: true, connections: 1 },
+        expect.objectContaining({ name: 'admin', accepting: false, connections: 0 }),
+      ],
+      descriptors: [],
+      states: ['counters'],
+      control: '/run/app.sock',
+      memory: { rss: expect.any(Number), heapUsed: expect.any(Number) },
+      node: process.version,
+      version,
+    });
+    expect(Date.parse(status.startedAt) + status.uptime).toBeLessThanOrEqual(Date.now() + 1);
+    client.socket.destroy();
+  } finally {
+    estate.stopAccepting();
+    estate.remove();
+  }
+});
