@@ -36,6 +36,7 @@ import { causeOf, type Owning, type Phase, pauseOf, type Upstream } from './phas
 import type { CapturedStderr } from './process/captured-stderr.ts';
 import { execInPlace, requireMainThread } from './process/exec-in-place.ts';
 import { flushOutput, leave } from './process/leave.ts';
+import type { PidFile } from './process/pid-file.ts';
 import { type Found, findPredecessor } from './process/predecessor-search.ts';
 import type { SignalMap as SignalMapOf } from './process/signal-map.ts';
 import { type SignalHooks, SignalListeners, type SignalOrder } from './process/signals.ts';
@@ -128,7 +129,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** The real standard error, while descriptor 2 leads to the predecessor. */
   readonly #stderr: CapturedStderr | null;
   /** A successor beside this process, which inherits its role when it leaves. */
-  #heir: Successor | null = null;
+  #heir: { readonly successor: Successor; readonly pid: number } | null = null;
   #draining = new AbortController();
   /** Whether `ready()` has been done: before that the predecessor owns what this process holds. */
   #tookOver = false;
@@ -289,6 +290,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       await this.#estate.accept();
       this.#mustBe('taking-over');
       if (takeover !== null) await this.#decide(takeover);
+      else if (this.#survival === null) this.#startPidFile();
+      else this.#onPidFile((file) => file.write());
       this.#mustBe('taking-over');
     } catch (error) {
       if (this.#isIn('taking-over')) await this.#renounce(error);
@@ -543,6 +546,9 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const inherited = takeover.take(controlName);
     if (inherited !== null) this.#control.inherit(inherited.descriptor);
     if (decision === 'orphaned') await this.#mustBeAlone();
+    // Before the predecessor is told that it may leave, so that the file never names a process that is gone.
+    if (takeover.mode === 'share') this.#claimPidFileIfFree(null);
+    else if (takeover.mode === 'replace' || decision === 'orphaned') this.#onPidFile((file) => file.write());
     this.#warnOfUnclaimed(takeover);
     let leave = () => {};
     const gone = new Promise<void>((resolve) => {
@@ -603,10 +609,11 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** The predecessor is gone. One that stood beside this process leaves its role, unless it gave that to another. */
   async #afterPredecessor(takeover: Takeover, end: PredecessorEnd): Promise<void> {
     this.#upstream = { is: 'none' };
-    if (takeover.mode !== 'keep' || this.#control.is !== 'held') return;
+    if (takeover.mode !== 'keep') return;
     if (end.how === 'released') {
       this.#closeControl('close');
     } else if (this.#isOwner()) {
+      this.#claimPidFileIfFree(end.how === 'died' ? takeover.predecessor.pid : null);
       await this.#openControl(takeover);
     }
   }
@@ -629,6 +636,41 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** Until commit the end of standard error goes to the predecessor, who reports a failure with it. */
   #restoreStderr(): void {
     this.#stderr?.restore();
+  }
+
+  // ---- the PID file ----
+
+  /** What is done with it once somebody serves must not stop the service: a failure is reported. */
+  #onPidFile(act: (file: PidFile) => void): void {
+    const { pidFile } = this.#settings;
+    if (pidFile === null) return;
+    try {
+      act(pidFile);
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  /** At a fresh start nobody served before: a failure ends it. */
+  #startPidFile(): void {
+    const { pidFile } = this.#settings;
+    const stranger = pidFile?.stranger() ?? null;
+    if (stranger !== null) {
+      // No reason to stay away: after a reboot the number is anybody's, and a service that serves is not the one here,
+      // whose listeners this process has.
+      process.emitWarning(
+        `The PID file ${pidFile?.path} named process ${stranger}, which is alive and not the predecessor of this one: it names this one now. Is the service running twice?`,
+        { type: 'HandoffWarning', code: 'FD_HANDOFF_PID_FILE' },
+      );
+    }
+    pidFile?.write();
+  }
+
+  /** For one that serves beside others: the file may be somebody else's, who lives. */
+  #claimPidFileIfFree(gone: number | null): void {
+    this.#onPidFile((file) => {
+      if (file.stranger(gone) === null) file.write();
+    });
   }
 
   // ---- as a predecessor ----
@@ -695,8 +737,10 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#enter({ is: 'draining', successor, mover });
     // Upstream first: whoever drains for us must not step in when this process leaves.
     if (this.#upstream.is === 'connected') this.#upstream.takeover.release();
-    this.#heir?.release();
+    this.#heir?.successor.release();
     this.#stopAccepting();
+    // A program that knows nothing of this library knows nothing of the file either.
+    if (meeting.how === 'ready') this.#onPidFile((file) => file.bequeath(pid));
     successor.committed(this.#settings.drainTimeout, 'replace');
     this.#inBackground(this.#drainForSuccessor(successor, pid, mover, pause));
     this.#tell('commit', { pid, mode: 'replace' });
@@ -707,13 +751,13 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const successor = successionOf(meeting, () => {});
     successor.committed(0, mode);
     this.#tell('commit', { pid: meeting.pid, mode });
-    if (mode !== 'keep' || !successor.inheritsControl || this.#heir !== null || this.#control.is === 'none') {
+    if (mode !== 'keep' || !successor.inheritsControl || this.#heir !== null) {
       this.#inBackground(successor.drained({}));
       return;
     }
-    this.#heir = successor;
+    this.#heir = { successor, pid: meeting.pid };
     void successor.departure.then(() => {
-      if (this.#heir === successor) this.#heir = null;
+      if (this.#heir?.successor === successor) this.#heir = null;
       this.#inBackground(this.#serveForHeir());
     });
   }
@@ -756,6 +800,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   /** The successor died while this process drained: it serves again, unless it was told to stop meanwhile. */
   async #giveBack(pid: number): Promise<void> {
+    this.#onPidFile((file) => file.write());
     if (this.#toldToStop) {
       this.#enter({ is: 'shutting-down' });
       const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: this.#settings.drainTimeout };
@@ -947,7 +992,9 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const done = Promise.all([...hooks, this.#signals?.hooksDone()]);
     await Promise.race([done, delay(closeHooksLimit, undefined, { ref: false })]);
     // Asked before they are told: they hang up then.
-    const heirs = [successor, this.#heir].filter((heir) => heir !== null);
+    const heirs = [successor, this.#heir?.successor ?? null].filter((heir) => heir !== null);
+    // While this process lives: nobody is ever to read the number of one that does not.
+    if (successor === null && this.#heir !== null) this.#onPidFile((file) => file.bequeath(this.#heir?.pid as number));
     for (const heir of heirs) await heir.drained({ ...report });
     const guest = this.#isGuest();
     // A predecessor that still drains must have read that it is not to step in.
@@ -977,6 +1024,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     // in good order.
     if (!this.#settings.exit) this.#signals?.[Symbol.dispose]();
     this.#survival?.[Symbol.dispose]();
+    this.#onPidFile((file) => file.remove());
     for (const failure of this.#estate[how]()) this.#report(failure);
     this.#closeControl(controlIsInherited ? 'close' : 'remove');
   }
@@ -1143,6 +1191,8 @@ export async function handoff(options: HandoffOptions = {}): Promise<Handoff> {
       'handoff() was called in a worker thread, which gets no signals: give { signals: false }, or call it in the main thread.',
     );
   }
+  // Told before anything is taken over.
+  settings.pidFile?.check();
   if (!isSupported()) return new Handoff(settings, { is: 'fresh', control: null });
   const found = await findPredecessor({
     control: settings.control,

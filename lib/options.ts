@@ -3,6 +3,7 @@ import type { Json } from './channel/frame.ts';
 import type { PeerCredentials } from './fd/peer-credentials.ts';
 import { authorizeSameUser } from './handoff/reception.ts';
 import type { Handoff } from './index.ts';
+import { PidFile } from './process/pid-file.ts';
 import type { SignalMap } from './process/signal-map.ts';
 import { presetDrainTimeout, type SignalPreset, signalMap } from './process/signal-presets.ts';
 
@@ -22,6 +23,11 @@ export interface HandoffOptions {
    * `'endless'` and `'grace'`.
    */
   readonly drainTimeout?: number;
+  /**
+   * A file that names the process that owns the service: written when `ready()` is done, by the new owner; its folder must
+   * exist and be writable. Without it there is none.
+   */
+  readonly pidFile?: string;
   /** Who may talk on the control socket; by default the same user and root. */
   readonly authorize?: (peer: PeerCredentials) => boolean | Promise<boolean>;
   /** Takes copies of the listeners beside the present owner, instead of replacing it; false by default. */
@@ -77,6 +83,7 @@ export interface Settings {
   readonly signals: SignalMap<Handoff> | null;
   readonly readyTimeout: number;
   readonly drainTimeout: number;
+  readonly pidFile: PidFile | null;
   readonly authorize: (peer: PeerCredentials) => boolean | Promise<boolean>;
   readonly share: boolean;
   readonly exit: boolean;
@@ -103,12 +110,19 @@ export function readOptions(options: HandoffOptions): Settings {
       `handoff() takes an object of options. Received ${String(options)}`,
     );
   }
-  const { control, authorize = authorizeSameUser, share = false, exit = true } = options;
+  const { control, pidFile, authorize = authorizeSameUser, share = false, exit = true } = options;
   if (control !== undefined && (typeof control !== 'string' || control === '')) {
     throw invalid(
       TypeError,
       'ERR_INVALID_ARG_TYPE',
       `The "control" option must be a non-empty string. Received ${String(control)}`,
+    );
+  }
+  if (pidFile !== undefined && (typeof pidFile !== 'string' || pidFile === '')) {
+    throw invalid(
+      TypeError,
+      'ERR_INVALID_ARG_TYPE',
+      `The "pidFile" option must be a non-empty string. Received ${String(pidFile)}`,
     );
   }
   if (typeof authorize !== 'function') {
@@ -135,6 +149,7 @@ export function readOptions(options: HandoffOptions): Settings {
       'drainTimeout',
       options.drainTimeout ?? presetDrainTimeout(signals) ?? defaultDrainTimeout,
     ),
+    pidFile: pidFile === undefined ? null : new PidFile(resolve(pidFile)),
     authorize,
     share,
     exit,

@@ -2,6 +2,7 @@
 // successor another behaviour; what happens inside is told on standard output, a JSON object a line, and asked for over
 // HTTP under /admin/.
 import { subscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -133,6 +134,12 @@ if (BEHAVIOUR === 'hang') {
   tell('hanging');
   setInterval(() => {}, 1000);
   await new Promise(() => {});
+}
+
+if (BEHAVIOUR === 'wait') {
+  const go = once(process, 'SIGCONT');
+  tell('waiting');
+  await go;
 }
 
 if (BEHAVIOUR === 'die-at-newline') {
