@@ -27,17 +27,17 @@ export class Program {
   readonly #news = new EventEmitter();
   #pending = '';
 
-  /** @param folder its working directory; `detached`: without this terminal, as a daemon */
+  /** @param folder its working directory; `detached`: without this terminal, as a daemon; `stdin: 'pipe'`: the test types */
   constructor(
     command: string,
     args: readonly string[],
     env: NodeJS.ProcessEnv,
     folder?: string,
-    { detached = false }: { detached?: boolean } = {},
+    { detached = false, stdin = 'ignore' }: { detached?: boolean; stdin?: 'ignore' | 'pipe' } = {},
   ) {
     this.child = spawn(command, args, {
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [stdin, 'pipe', 'pipe'],
       detached,
       ...(folder === undefined ? {} : { cwd: folder }),
     });

@@ -19,7 +19,7 @@ export class Scene implements AsyncDisposable {
     return this.add(Program.server({ CONTROL: this.control, ...env }, { detached: true }));
   }
 
-  add(program: Program): Program {
+  add<Added extends Program>(program: Added): Added {
     this.#programs.push(program);
     return program;
   }
