@@ -32,7 +32,7 @@ import {
   type UpgradeOptions,
 } from './options.ts';
 import { Pause } from './pause.ts';
-import { causeOf, type Owning, type Phase, pauseOf, type Upstream } from './phase.ts';
+import { causeOf, isOwning, type Owning, type Phase, pauseOf, type Upstream } from './phase.ts';
 import type { CapturedStderr } from './process/captured-stderr.ts';
 import { execInPlace, requireMainThread } from './process/exec-in-place.ts';
 import { flushOutput, leave } from './process/leave.ts';
@@ -335,12 +335,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#requireSupport('reexec()');
     requireMainThread();
     checkCommand(options);
-    if (this.#mayOffer().is === 'paused') {
-      throw new HandoffError(
-        'ERR_HANDOFF_NOT_READY',
-        'reexec() cannot be called while this process is paused: resume() first, or upgrade().',
-      );
-    }
+    this.#mustServe('reexec()');
     if (this.#heir !== null || this.#standsBeside()) {
       throw new HandoffError(
         'ERR_HANDOFF_BUSY',
@@ -377,10 +372,26 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /**
    * Stops accepting, finishes what is in flight, and leaves. Resolves with the report, as `closed` does.
    *
-   * @param options.timeout how long it may take, in milliseconds; `drainTimeout` by default
+   * @param options.timeout how long finishing may take, in milliseconds; `drainTimeout` by default
+   * @param options.delay how long this process still serves before that, while `health()` says 503, in milliseconds;
+   *   `shutdownDelay` by default
    */
-  async shutdown({ timeout = this.#settings.drainTimeout }: { timeout?: number } = {}): Promise<DrainReport> {
+  async shutdown({
+    timeout = this.#settings.drainTimeout,
+    delay: notice = this.#settings.shutdownDelay,
+  }: {
+    timeout?: number;
+    delay?: number;
+  } = {}): Promise<DrainReport> {
     readTimeout('timeout', timeout);
+    readTimeout('delay', notice);
+    if (notice > 0 && this.#isIn('announcing')) return this.closed;
+    if (notice > 0 && this.#isIn('serving') && this.#heir === null && !this.#isGuest()) {
+      this.#enter({ is: 'announcing' });
+      await delay(notice);
+      // A successor that has come meanwhile is let through: nobody is refused then.
+      await this.#offerEnded;
+    }
     const phase = this.#phase;
     const pause = pauseOf(phase);
     if (phase.is === 'draining' || phase.is === 'shutting-down' || phase.is === 'left') {
@@ -410,7 +421,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** Cuts off whatever a drain still waits for; without a drain, it shuts down at once. */
   hammer(): void {
     this.#force.abort();
-    this.#inBackground(this.shutdown({ timeout: 0 }));
+    this.#inBackground(this.shutdown({ timeout: 0, delay: 0 }));
   }
 
   /**
@@ -423,7 +434,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    */
   async pause(): Promise<void> {
     if (this.#isIn('paused')) return;
-    this.#mayOffer();
+    this.#mustServe('pause()');
     const { drainTimeout } = this.#settings;
     this.#estate.stopAccepting();
     const limits = { ...this.#handoffLimits(), idle: drainTimeout, total: Number.POSITIVE_INFINITY };
@@ -442,8 +453,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    *   ERR_HANDOFF_ABORTED where it was told to stop meanwhile
    */
   async resume(): Promise<void> {
-    const { is: before } = this.#mayOffer();
-    if (before === 'serving') return;
+    if (!this.#isIn('paused')) return this.#mustServe('resume()');
     const pause = pauseOf(this.#phase);
     this.#enter({ is: 'serving' });
     await pause?.end();
@@ -1058,6 +1068,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       case 'taking-over':
         return this.#takeover !== null;
       case 'paused':
+      case 'announcing':
       case 'shutting-down':
         return this.#heir !== null || this.#isGuest();
       case 'left':
@@ -1066,7 +1077,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 
   #isOwner(): boolean {
-    return this.#isIn('serving') || this.#isIn('paused') || this.#isIn('offering');
+    return this.#phase.is === 'offering' || isOwning(this.#phase);
   }
 
   /** The one place where the phase changes. */
@@ -1093,7 +1104,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   /** The owner, with nothing else under way: the phase to return to. Throws where it is not. */
   #mayOffer(): Owning {
-    if (this.#phase.is === 'serving' || this.#phase.is === 'paused') return this.#phase;
+    if (isOwning(this.#phase)) return this.#phase;
     const phase = this.#phase.is;
     if (phase === 'offering') {
       throw new HandoffError(
@@ -1109,6 +1120,18 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       phase === 'starting' || phase === 'taking-over'
         ? `Process ${process.pid} is not ready itself yet: wait for ready().`
         : `Process ${process.pid} does not own the service any more: it is ${phase}.`,
+    );
+  }
+
+  /** For what can be done from nothing but the usual service. */
+  #mustServe(what: string): void {
+    const { is } = this.#mayOffer();
+    if (is === 'serving') return;
+    throw new HandoffError(
+      'ERR_HANDOFF_NOT_READY',
+      is === 'paused'
+        ? `${what} cannot be called while this process is paused: resume() first, or upgrade().`
+        : `${what} cannot be called any more: process ${process.pid} was told to stop.`,
     );
   }
 

@@ -24,6 +24,11 @@ export interface HandoffOptions {
    */
   readonly drainTimeout?: number;
   /**
+   * How long a process that is told to stop still serves while its `health()` says 503, in milliseconds; 0 by default.
+   * For load balancers, which go on sending requests until they have asked again. Not where another process serves on.
+   */
+  readonly shutdownDelay?: number;
+  /**
    * A file that names the process that owns the service: written when `ready()` is done, by the new owner; its folder must
    * exist and be writable. Without it there is none.
    */
@@ -83,6 +88,7 @@ export interface Settings {
   readonly signals: SignalMap<Handoff> | null;
   readonly readyTimeout: number;
   readonly drainTimeout: number;
+  readonly shutdownDelay: number;
   readonly pidFile: PidFile | null;
   readonly authorize: (peer: PeerCredentials) => boolean | Promise<boolean>;
   readonly share: boolean;
@@ -149,6 +155,7 @@ export function readOptions(options: HandoffOptions): Settings {
       'drainTimeout',
       options.drainTimeout ?? presetDrainTimeout(signals) ?? defaultDrainTimeout,
     ),
+    shutdownDelay: readTimeout('shutdownDelay', options.shutdownDelay ?? 0),
     pidFile: pidFile === undefined ? null : new PidFile(resolve(pidFile)),
     authorize,
     share,

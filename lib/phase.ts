@@ -13,6 +13,8 @@ export type Phase =
   | { readonly is: 'serving' }
   /** The owner, which accepts nothing for a while and keeps its listeners (`pause`). */
   | { readonly is: 'paused'; readonly pause: Pause }
+  /** The owner, told to stop: for a while it says so, and serves on (`shutdown`). */
+  | { readonly is: 'announcing' }
   /** The owner, with a successor on its way (`#offer`); without one it is what it was `before`. */
   | {
       readonly is: 'offering';
@@ -30,7 +32,11 @@ export type Phase =
   | { readonly is: 'left'; readonly toAnother: boolean };
 
 /** The phases in which nothing is under way, and something can begin. */
-export type Owning = Extract<Phase, { readonly is: 'serving' | 'paused' }>;
+export type Owning = Extract<Phase, { readonly is: 'serving' | 'paused' | 'announcing' }>;
+
+export function isOwning(phase: Phase): phase is Owning {
+  return phase.is === 'serving' || phase.is === 'paused' || phase.is === 'announcing';
+}
 
 /** The pause that a process is in, a handoff that has begun meanwhile or not. */
 export function pauseOf(phase: Phase): Pause | null {
@@ -59,6 +65,7 @@ export const transitions: { readonly [from in PhaseName]: { readonly [to in Phas
     offering: 'a visitor, or upgrade()',
     'draining-in-place': 'reexec()',
     paused: 'pause()',
+    announcing: 'told to stop, with a shutdownDelay',
     'shutting-down': 'told to stop',
   },
   paused: {
@@ -66,9 +73,14 @@ export const transitions: { readonly [from in PhaseName]: { readonly [to in Phas
     offering: 'a visitor, or upgrade()',
     'shutting-down': 'told to stop',
   },
+  announcing: {
+    offering: 'a visitor, or upgrade()',
+    'shutting-down': 'the shutdownDelay is over, or told again',
+  },
   offering: {
     serving: 'rollback, or a successor that serves beside this process',
     paused: 'the same, where it was paused before',
+    announcing: 'the same, where it was announcing before',
     draining: 'commit',
     'shutting-down': 'told to stop',
   },

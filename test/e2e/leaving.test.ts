@@ -94,6 +94,30 @@ test('a shutdown refuses whoever connects at once, while it finishes what is in 
   expect((await slow).servedBy).toBe(program.pid);
 });
 
+test('a successor that comes while a process announces its end is let through, and nothing stops', async () => {
+  await using scene = new Scene();
+  const first = scene.server({ OPTIONS: '{"shutdownDelay":600000}' });
+  const port = await portOf(first);
+  first.signal('SIGTERM');
+  await first.event('told-to-stop');
+  expect((await ask({ port })).servedBy).toBe(first.pid);
+  const second = scene.server({ LISTENERS: JSON.stringify([{ port }]) });
+  await second.ready(1);
+  expect(await first.exited).toEqual({ code: 0, signal: null });
+  expect((await ask({ port })).servedBy).toBe(second.pid);
+});
+
+test('told to stop again, a process does not wait for the load balancer any longer', async () => {
+  await using scene = new Scene();
+  const program = scene.server({ OPTIONS: '{"shutdownDelay":600000}' });
+  const port = await portOf(program);
+  program.signal('SIGTERM');
+  await program.event('told-to-stop');
+  expect((await ask({ port })).servedBy).toBe(program.pid);
+  program.signal('SIGTERM');
+  expect(await program.exited).toEqual({ code: 0, signal: null });
+});
+
 test('signals that come while a process leaves do not kill it', async () => {
   await using scene = new Scene();
   for (let attempt = 0; attempt < 3; attempt++) {
