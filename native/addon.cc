@@ -32,6 +32,8 @@ Napi::Object Initialize(Napi::Env, Napi::Object exports) {
   Register<ReceiveMessage>(exports, "receiveMessage");
   Register<SendDatagram>(exports, "sendDatagram");
   Register<PeerCredentials>(exports, "peerCredentials");
+  Register<GetReuse>(exports, "getReuse");
+  Register<SetReuse>(exports, "setReuse");
   Register<Describe>(exports, "describe");
   Register<Lock>(exports, "lock");
   Register<Unlock>(exports, "unlock");

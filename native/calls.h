@@ -31,6 +31,10 @@ Napi::Value SendMessage(const Napi::CallbackInfo& info);
 Napi::Value ReceiveMessage(const Napi::CallbackInfo& info);
 Napi::Value SendDatagram(const Napi::CallbackInfo& info);
 
+// reuse.cc
+Napi::Value GetReuse(const Napi::CallbackInfo& info);
+Napi::Value SetReuse(const Napi::CallbackInfo& info);
+
 // One file each
 Napi::Value PeerCredentials(const Napi::CallbackInfo& info);
 Napi::Value Describe(const Napi::CallbackInfo& info);

@@ -6,6 +6,7 @@
 
 #include "address.h"
 #include "calls.h"
+#include "option.h"
 #include "platform.h"
 #include "result.h"
 
@@ -36,13 +37,6 @@ const char* TypeName(int type) {
   }
 }
 
-// The option's value, or a negative errno.
-int Option(int fd, int level, int name) {
-  int value = 0;
-  socklen_t length = sizeof value;
-  return getsockopt(fd, level, name, &value, &length) < 0 ? -errno : value;
-}
-
 void SetAddress(Napi::Object object, const AddressText& text) {
   if (text.port >= 0) {
     object.Set("address", text.address);
@@ -53,11 +47,11 @@ void SetAddress(Napi::Object object, const AddressText& text) {
 }
 
 int DescribeSocket(Napi::Object object, int fd) {
-  const int type = Option(fd, SOL_SOCKET, SO_TYPE);
+  const int type = GetOption(fd, SOL_SOCKET, SO_TYPE);
   if (type < 0) return type;
   const char* type_name = TypeName(type);
   if (type_name != nullptr) object.Set("type", type_name);
-  object.Set("listening", Napi::Boolean::New(object.Env(), Option(fd, SOL_SOCKET, SO_ACCEPTCONN) > 0));
+  object.Set("listening", Napi::Boolean::New(object.Env(), GetOption(fd, SOL_SOCKET, SO_ACCEPTCONN) > 0));
 
   SocketAddress own;
   own.length = sizeof own.storage;
@@ -67,7 +61,7 @@ int DescribeSocket(Napi::Object object, int fd) {
   object.Set("family", text.family);
   SetAddress(object, text);
   if (own.storage.ss_family == AF_INET6) {
-    object.Set("ipv6Only", Napi::Boolean::New(object.Env(), Option(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0));
+    object.Set("ipv6Only", Napi::Boolean::New(object.Env(), GetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0));
   }
 
   SocketAddress other;

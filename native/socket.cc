@@ -6,6 +6,7 @@
 
 #include "address.h"
 #include "calls.h"
+#include "option.h"
 #include "platform.h"
 #include "result.h"
 #include "unique_fd.h"
@@ -19,10 +20,6 @@ int OpenSocket(int family, int type) {
   if (fd.Get() < 0) return -errno;
   const int prepared = PrepareSocket(fd.Get());
   return prepared < 0 ? prepared : fd.Release();
-}
-
-int SetOption(int fd, int level, int name, int value) {
-  return ValueOrErrno(setsockopt(fd, level, name, &value, sizeof value));
 }
 
 struct InternetOptions {

@@ -31,6 +31,9 @@ export interface NativeAddon {
   receiveMessage(fd: number, data: Uint8Array, length: number, received: Int32Array, maximum: number): number;
   sendDatagram(path: string, data: Uint8Array, fds: Int32Array, count: number): number;
   peerCredentials(fd: number): { pid: number; uid: number; gid: number } | number;
+  /** Bit 0: SO_REUSEADDR; bit 1: SO_REUSEPORT. */
+  getReuse(fd: number): number;
+  setReuse(fd: number, address: boolean, port: boolean): number;
   describe(fd: number): NativeDescription | number;
   lock(fd: number): number;
   unlock(fd: number): number;
