@@ -17,11 +17,10 @@ const retryInterval = 5;
 const othersMayWrite = 0o002;
 const sticky = 0o1000;
 
-export interface UnixListenerOptions {
+export type UnixListenerOptions = {
   /** Permissions of the socket file, from its first moment. */
-  readonly mode?: number;
-  readonly backlog: number;
-}
+  readonly mode?: number | undefined;
+} & ({ readonly type?: 'stream'; readonly backlog: number } | { readonly type: 'datagram' });
 
 /**
  * Throws ERR_HANDOFF_UNTRUSTED_PEER where a control path cannot be trusted: what is received from it is served from, and
@@ -67,7 +66,7 @@ export async function connectTo(path: string, signal: AbortSignal): Promise<Owne
 }
 
 /**
- * Binds and listens at `path`; null where somebody else listens there. A socket file that nobody listens on is removed
+ * Binds at `path`, and listens there; null where somebody else does. A socket file that nobody listens on is removed
  * first: its owner died. Two starts at once cannot both win, nor can one remove what the other has just bound: the
  * folder is locked from the look at the old file until the new one listens.
  */
@@ -116,7 +115,8 @@ function isLive(path: string): boolean {
     return probe.fd >= 0;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EAGAIN') return true;
+    // Its queue is full, or it is a datagram socket: somebody holds it.
+    if (code === 'EAGAIN' || code === 'EPROTOTYPE') return true;
     if (code === 'ENOENT') return false;
     if (code !== 'ECONNREFUSED') throw error;
     unlinkSync(path);
@@ -124,16 +124,17 @@ function isLive(path: string): boolean {
   }
 }
 
-function bindOrNull(path: string, { mode, backlog }: UnixListenerOptions): OwnedFd | null {
+function bindOrNull(path: string, options: UnixListenerOptions): OwnedFd | null {
+  const { mode, type = 'stream' } = options;
   let listener: OwnedFd;
   try {
-    listener = new OwnedFd(bindUnix(path, mode === undefined ? {} : { mode }), `the listener ${path}`);
+    listener = new OwnedFd(bindUnix(path, { type, ...(mode === undefined ? {} : { mode }) }), `the listener ${path}`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return null;
     throw error;
   }
   try {
-    listen(listener.fd, backlog);
+    if (options.type !== 'datagram') listen(listener.fd, options.backlog);
     return listener;
   } catch (error) {
     unlinkWhileHeld(path, listener);

@@ -1,8 +1,8 @@
 /** Adopting listeners into Node's servers, and draining those: what the face needs of this layer. */
 export { type BoundAddress, formatAddress } from './address.ts';
+export { boundAddress } from './bound-socket.ts';
 export type { DrainCounts, DrainEnd, DrainLimits, DrainOrder } from './drain.ts';
 export { type Adopter, Estate, type Listening, type ListenOptions, type StateHooks } from './estate.ts';
 export { descriptorOf } from './internals.ts';
-export { boundAddress } from './listener.ts';
 export { Mover } from './mover.ts';
 export { Survivors } from './survivors.ts';

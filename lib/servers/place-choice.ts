@@ -2,7 +2,8 @@ import { isSupported } from '../fd/native.ts';
 import type { Inheritance } from '../handoff/inheritance.ts';
 import type { Inherited } from '../handoff/manifest.ts';
 import { type Address, type BoundAddress, satisfies } from './address.ts';
-import { Listener, type ListenerOptions, type Place } from './listener.ts';
+import { Listener, type ListenerOptions } from './listener.ts';
+import type { Place } from './place.ts';
 import { PlainPlace } from './plain-place.ts';
 
 /** Where each server of this process gets its place: in a listener of the predecessor's, or in a new one. */

@@ -1,6 +1,6 @@
 import type { Server } from 'node:net';
 import type { Address, BoundAddress } from './address.ts';
-import type { Place } from './listener.ts';
+import type { Place } from './place.ts';
 
 /**
  * A place that Node binds by itself, for platforms on which no descriptor can be handed over: a development machine with

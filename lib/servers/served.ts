@@ -5,7 +5,7 @@ import { Connections } from './connections.ts';
 import { type DrainEnd, type DrainOrder, drain } from './drain.ts';
 import { HttpConnections } from './http-connections.ts';
 import { Http2Connections } from './http2-connections.ts';
-import type { Place } from './listener.ts';
+import { attachTo, type Place, type Service } from './place.ts';
 
 /** What becomes of established connections at a handoff: they go to the successor where they can, or they end here. */
 export type ConnectionsLeave = 'move' | 'drain';
@@ -14,14 +14,6 @@ export type ConnectionsLeave = 'move' | 'drain';
 export function routeOf(listener: string): string {
   return `listener:${listener}`;
 }
-
-/** What a served server is doing. */
-type Service =
-  /** Bound, and nothing is accepted: who connects waits in the kernel's queue. */
-  | 'waiting'
-  | 'accepting'
-  /** The listener is left to others; open connections are served on. */
-  | 'stopped';
 
 /** A Node server in its place: it accepts, stops accepting, accepts again, drains. */
 export class Served {
@@ -46,20 +38,7 @@ export class Served {
   async accept(): Promise<void> {
     // A drain that was over before its cancel left this as it was: every answer would still say `Connection: close`.
     this.connections.keepOpen();
-    await new Promise<void>((resolve, reject) => {
-      const settle = (error?: Error) => {
-        this.server.off('error', settle).off('listening', listening);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const listening = () => settle();
-      this.server.once('error', settle).once('listening', listening);
-      try {
-        this.place.attach(this.server);
-      } catch (error) {
-        settle(error as Error);
-      }
-    });
+    await attachTo(this.place, this.server);
     this.#service = 'accepting';
   }
 

@@ -157,10 +157,19 @@ describe('a stale socket file is removed, a live one never, another kind of file
     expect(lstatSync(path).ino).toBe(before);
   });
 
-  it('another kind: a datagram socket', async () => {
-    own(new OwnedFd(bindUnix(path, { type: 'datagram' }), 'somebody’s datagram socket'));
-    await expect(claim()).rejects.toMatchObject({ code: 'EPROTOTYPE' });
-    expect(existsSync(path)).toBe(true);
+  it.each([
+    ['a datagram socket, for a listener', 'datagram', { backlog: 1 }],
+    ['a listener, for a datagram socket', 'stream', { type: 'datagram' as const }],
+    ['a datagram socket, for another', 'datagram', { type: 'datagram' as const }],
+  ] as const)('of the other type or of the same: %s', async (_, type, options) => {
+    const other = own(new OwnedFd(bindUnix(path, { type }), 'somebody’s socket'));
+    if (type === 'stream') listen(other.fd, 1);
+    const { ino } = lstatSync(path);
+    expect(await claimUnixPath(path, options, never)).toBeNull();
+    expect(lstatSync(path).ino).toBe(ino);
+    other.close();
+    const claimed = await claimUnixPath(path, options, never);
+    expect(own(claimed as OwnedFd).closed).toBe(false);
   });
 });
 

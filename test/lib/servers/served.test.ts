@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Place } from '../../../lib/servers/listener.ts';
+import type { Place } from '../../../lib/servers/place.ts';
 import { Served } from '../../../lib/servers/served.ts';
 import { drainOrder } from '../../support/drain-order.ts';
 import { never } from '../../support/never.ts';
