@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import type { Socket as DatagramSocket } from 'node:dgram';
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -45,7 +46,9 @@ import { startOfThisProcess } from './process/start.ts';
 import { recordForExec, type Survival } from './process/survival.ts';
 import {
   type Adopter,
+  type Bound,
   type BoundAddress,
+  type DatagramOptions,
   type DrainLimits,
   type DrainOrder,
   descriptorOf,
@@ -54,6 +57,8 @@ import {
   type Listening,
   type ListenOptions,
   Mover,
+  type Receiver,
+  type Served,
   type StateHooks,
   Survivors,
 } from './servers/index.ts';
@@ -71,7 +76,7 @@ export { type SignalPreset, signalPresets } from './process/signal-presets.ts';
 export type { SignalHooks } from './process/signals.ts';
 export { SuccessorError } from './process/spawned-successor.ts';
 export type { HandoffStatus, ListenerStatus } from './status.ts';
-export type { Adopter, BoundAddress, Listening, ListenOptions, StateHooks, StateValue };
+export type { Adopter, Bound, BoundAddress, DatagramOptions, Listening, ListenOptions, StateHooks, StateValue };
 
 /**
  * How long idle connections may stay at a shutdown, in milliseconds. A request that was on the wire when the listener
@@ -188,16 +193,26 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    */
   async listen(server: Server, options: ListenOptions): Promise<Listening> {
     this.#mayRegister('listen');
-    const served = await this.#estate.listen(server, options);
-    // A late one is served at once, as with `server.listen()`; one that comes in the middle of something else when that
-    // is over.
-    if (this.#phase.is === 'serving') await served.accept();
-    else if (!this.#isIn('starting') && !this.#isIn('taking-over') && !this.#isIn('offering')) {
-      served.place.remove();
-      this.#mayRegister('listen');
-    }
-    const { name, address, inherited } = served.place;
-    return { name, ...address, inherited };
+    const { place } = await this.#begin('listen', await this.#estate.listen(server, options));
+    return { name: place.name, ...place.address, inherited: place.inherited };
+  }
+
+  /**
+   * Registers a `dgram` socket, of either type for a Unix `path`. It is bound to the predecessor's if that offered one for
+   * this name or address, else to a new one: at once, so that it can send and join groups; nothing is received before
+   * `ready()`. From commit on the predecessor receives nothing more. It can still send until it leaves and closes it, and
+   * `onClose()` makes that wait for the answers that it owes.
+   *
+   * Groups, options and the peer belong to the socket that both share: to join again what is joined is EADDRINUSE.
+   *
+   * @throws what binding throws (EADDRINUSE, EACCES …), ERR_HANDOFF_ALREADY_OWNED for a name or a path that is taken and for
+   *   a socket that was bound by itself, ERR_HANDOFF_UNSUPPORTED_PLATFORM for a path on a runtime that cannot receive there
+   */
+  async bind(socket: DatagramSocket, options: DatagramOptions): Promise<Bound> {
+    this.#mayRegister('bind');
+    const { place } = await this.#begin('bind', await this.#estate.bind(socket, options));
+    const { name, address, inherited, peer } = place;
+    return { name, ...address, inherited, ...(peer === null ? {} : { peer }) };
   }
 
   /**
@@ -407,10 +422,11 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       this.#takeover?.abort(new HandoffError('ERR_HANDOFF_ABORTED', 'The successor was told to shut down.'));
     }
     if (this.#upstream.is === 'connected') this.#upstream.takeover.release();
-    this.#stopAccepting();
+    const owner = phase.is !== 'starting' && phase.is !== 'taking-over';
+    this.#stopAccepting(owner && this.#isAlone() ? 'connections' : 'everything');
     // Whoever connects from now on is to be refused, and not to wait in a queue that nobody serves. And whoever starts
     // from now on is to find the path free.
-    if (phase.is !== 'starting' && phase.is !== 'taking-over') this.#closeListeners();
+    if (owner) this.#closeListeners();
     // What was set aside for an image that will not be is served to its end here.
     if (phase.is === 'draining-in-place') this.#adoptAll(phase.survivors.release());
     if (pause !== null) await pause.end();
@@ -544,6 +560,19 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     });
   }
 
+  /**
+   * A late one is served at once, as with `server.listen()`; one that comes in the middle of something else when that is
+   * over.
+   */
+  async #begin<Registered extends Served | Receiver>(what: string, registered: Registered): Promise<Registered> {
+    if (this.#phase.is === 'serving') await registered.accept();
+    else if (!this.#isIn('starting') && !this.#isIn('taking-over') && !this.#isIn('offering')) {
+      registered.dismiss();
+      this.#mayRegister(what);
+    }
+    return registered;
+  }
+
   // ---- as a successor ----
 
   /** Writes the newline, waits for the predecessor's word, and settles with it. */
@@ -579,9 +608,9 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   #warnOfUnclaimed(takeover: Takeover): void {
     if (takeover.mode !== 'replace') return;
     for (const entry of takeover.unclaimed) {
-      if (entry.kind !== 'listener') continue;
+      if (entry.kind !== 'listener' && entry.kind !== 'datagram') continue;
       process.emitWarning(
-        `Nobody in this version listens with "${entry.name}" (${formatAddress(entry as BoundAddress)}) of process ${takeover.predecessor.pid}: it is closed. Is another program using the same control path?`,
+        `Nobody in this version ${entry.kind === 'listener' ? 'listens' : 'receives'} with "${entry.name}" (${formatAddress(entry as BoundAddress)}) of process ${takeover.predecessor.pid}: it is closed. Is another program using the same control path?`,
         { type: 'HandoffWarning', code: 'FD_HANDOFF_UNCLAIMED' },
       );
     }
@@ -943,19 +972,24 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     return !this.#tookOver || this.#takeover.mode === 'share' || this.#standsBeside();
   }
 
+  /** Whether nobody else serves what this process does. */
+  #isAlone(): boolean {
+    return this.#heir === null && !this.#isGuest();
+  }
+
   /** A drain without a successor: nobody to give connections to, and nobody whose death would call it off. */
   #drainAlone(limits: DrainLimits): DrainOrder {
     return { limits, force: this.#force.signal, cancel: never, mover: null, noMoreComing: Promise.resolve() };
   }
 
-  #stopAccepting(): void {
-    this.#estate.stopAccepting();
+  #stopAccepting(what: 'everything' | 'connections' = 'everything'): void {
+    this.#estate.stopAccepting(what);
     this.#control.leave();
     this.#draining.abort(new HandoffError('ERR_HANDOFF_ABORTED', 'This process is draining.'));
   }
 
   #closeListeners(): void {
-    const alone = this.#heir === null && !this.#isGuest();
+    const alone = this.#isAlone();
     for (const failure of this.#estate.closeListeners(alone ? 'remove' : 'close')) this.#report(failure);
     if (alone) this.#closeControl('remove');
   }

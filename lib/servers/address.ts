@@ -13,9 +13,23 @@ export interface AddressOptions {
 }
 
 /** Where a listener is wanted, resolved. */
-export type Address =
-  | { readonly family: 'tcp'; readonly host: string | null; readonly address: string; readonly port: number }
-  | { readonly family: 'unix'; readonly path: string };
+export type Address = InternetAddress<'tcp'> | UnixAddress;
+
+/** Where a datagram socket is wanted, resolved. */
+export type DatagramAddress = InternetAddress<'udp4' | 'udp6'> | UnixAddress;
+
+interface UnixAddress {
+  readonly family: 'unix';
+  readonly path: string;
+}
+
+interface InternetAddress<Family extends string> {
+  readonly family: Family;
+  /** What was asked for; null for every address of the machine. */
+  readonly host: string | null;
+  readonly address: string;
+  readonly port: number;
+}
 
 /** Where a listener is, as the kernel tells. */
 export interface BoundAddress {
@@ -48,6 +62,28 @@ export async function resolveAddress({ port, host, path }: AddressOptions): Prom
   return { family: 'tcp', host, address: canonical(address), port };
 }
 
+/** The same for a datagram socket of type `family`, which takes the addresses of that family only. */
+export async function resolveDatagramAddress(
+  { port, address, path }: Omit<AddressOptions, 'host'> & { readonly address?: string },
+  family: 'udp4' | 'udp6',
+): Promise<DatagramAddress> {
+  if (address !== undefined && typeof address !== 'string') throw invalidType('address', 'a string', address);
+  const version = family === 'udp4' ? 4 : 6;
+  const host = address === undefined || address === '' ? null : address;
+  let numeric = host ?? (family === 'udp4' ? '0.0.0.0' : '::');
+  const given = isIP(numeric.replace(/%.*$/, ''));
+  if (given === 0) numeric = (await lookup(numeric, version)).address;
+  else if (given !== version) {
+    throw invalidValue(`The address ${numeric} is not one of IPv${version}, and the socket is of type "${family}".`);
+  }
+  const resolved = await resolveAddress({
+    host: numeric,
+    ...(port === undefined ? {} : { port }),
+    ...(path === undefined ? {} : { path }),
+  });
+  return resolved.family === 'unix' ? resolved : { ...resolved, family, host };
+}
+
 /** An address as the kernel writes it: `::1` has many spellings, and an inherited listener is found by comparing. */
 function canonical(address: string): string {
   const [, bare, zone] = /^([^%]*)(%.*)?$/.exec(address) as unknown as [string, string, string | undefined];
@@ -59,19 +95,19 @@ function canonical(address: string): string {
  * The name of a listener that was given none. Without colons, which separate names in LISTEN_FDNAMES, and without what
  * else may not stand there.
  */
-export function defaultName(address: Address): string {
+export function defaultName(address: Address | DatagramAddress): string {
   if (address.family === 'unix') return `unix-${address.path.replace(/[^!-9;-~ ]/g, '.')}`;
   const host = address.host === null ? '' : `${address.host.replaceAll(':', '.')}-`;
-  return `tcp-${host}${address.port}`;
+  return `${address.family}-${host}${address.port}`;
 }
 
 /** Whether a listener that is bound to `bound` is what `wanted` asks for. Port 0 asks for whichever it is. */
-export function satisfies(bound: BoundAddress, wanted: Address): boolean {
+export function satisfies(bound: BoundAddress, wanted: Address | DatagramAddress): boolean {
   if (wanted.family === 'unix') return bound.path === wanted.path;
   if (bound.port === undefined || (wanted.port !== 0 && wanted.port !== bound.port)) return false;
   if (bound.address === wanted.address) return true;
   // Where there was no IPv6 when it was bound, "every address" is the IPv4 one.
-  return wanted.host === null && bound.address === '0.0.0.0';
+  return wanted.family === 'tcp' && wanted.host === null && bound.address === '0.0.0.0';
 }
 
 /** For messages: `127.0.0.1:8080`, `[::1]:8080`, a path. */

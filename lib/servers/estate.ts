@@ -1,3 +1,4 @@
+import { Socket as DatagramSocket } from 'node:dgram';
 import { Server, Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { Json } from '../channel/frame.ts';
@@ -8,16 +9,24 @@ import type { Arriving } from '../handoff/connection-transfer.ts';
 import type { Inheritance } from '../handoff/inheritance.ts';
 import type { NamedDescriptor } from '../handoff/manifest.ts';
 import type { SavedState, StateValue } from '../handoff/state.ts';
-import { type AddressOptions, type BoundAddress, defaultName, resolveAddress } from './address.ts';
+import {
+  type AddressOptions,
+  type BoundAddress,
+  defaultName,
+  resolveAddress,
+  resolveDatagramAddress,
+} from './address.ts';
 import { AdoptedConnections } from './adopted-connections.ts';
+import { BoundSocket } from './bound-socket.ts';
 import type { Connections } from './connections.ts';
 import { type DrainCounts, type DrainEnd, type DrainOrder, drain } from './drain.ts';
 import { HeldSocket } from './held-socket.ts';
-import { isReadByHttp } from './internals.ts';
-import { defaultBacklog, Listener } from './listener.ts';
+import { datagramType, isReadByHttp } from './internals.ts';
+import { defaultBacklog } from './listener.ts';
 import { givenSizeLimit, type Mover } from './mover.ts';
 import type { Place } from './place.ts';
 import { PlaceChoice } from './place-choice.ts';
+import { checkUnbound, Receiver } from './receiver.ts';
 import { type ConnectionsLeave, routeOf, Served } from './served.ts';
 import { restoreResumption, saveResumption } from './tls-resumption.ts';
 
@@ -38,6 +47,29 @@ export interface ListenOptions extends AddressOptions {
   readonly connections?: ConnectionsLeave;
   /** SO_REUSEPORT, for a group of processes on one port. A handoff does not need it. */
   readonly reusePort?: boolean;
+}
+
+/** Where `bind()` is to receive; what else there is to say was said to `dgram.createSocket()`. */
+export interface DatagramOptions {
+  /** Under which name the successor finds it; by default one made from the address. 1 to 255 characters, no colon. */
+  readonly name?: string;
+  /** 0 to 65535; 0 takes any free port and keeps it across replacements. */
+  readonly port?: number;
+  /** A name or an address of the socket's family; without it every address of the machine. */
+  readonly address?: string;
+  /** A Unix datagram socket's path, `@name` for a Linux abstract one; instead of a port. The socket can be of either type. */
+  readonly path?: string;
+  /** Permissions of a socket file, from its first moment; what the umask leaves by default. */
+  readonly mode?: number;
+}
+
+/** Where a datagram socket receives. */
+export interface Bound extends BoundAddress {
+  readonly name: string;
+  /** Whether it came from the predecessor: its groups, its options and its peer came along. */
+  readonly inherited: boolean;
+  /** Whom it is connected to, where a predecessor has connected it. */
+  readonly peer?: BoundAddress;
 }
 
 /** Where a server listens. */
@@ -80,6 +112,7 @@ export class Estate {
   readonly #inheritance: Inheritance | null;
   readonly #places: PlaceChoice;
   readonly #served = new Map<string, Served>();
+  readonly #receivers = new Map<string, Receiver>();
   readonly #descriptors = new Map<string, OwnedFd>();
   readonly #states = new Map<string, StateHooks>();
   readonly #adopters = new Map<string, Adopter>();
@@ -116,6 +149,23 @@ export class Estate {
       this.#served.set(name, served);
       if (server instanceof TlsServer) await this.#shareResumption(name, server);
       return served;
+    });
+  }
+
+  /** Gives `socket` the predecessor's bound socket, or a new one. Nothing is received yet. */
+  async bind(socket: DatagramSocket, options: DatagramOptions): Promise<Receiver> {
+    checkUnbound(socket);
+    if (typeof options !== 'object' || options === null) {
+      throw invalidType('bind() needs an object that says where: { port } or { path }.');
+    }
+    const address = await resolveDatagramAddress(options, datagramType(socket));
+    return this.#naming(options.name ?? defaultName(address), async (name) => {
+      const place = await this.#places.chooseForDatagrams(name, address, options.mode, socket);
+      const receiver = await Receiver.open(socket, place, () => {
+        if (this.#receivers.delete(name)) this.#names.delete(name);
+      });
+      this.#receivers.set(name, receiver);
+      return receiver;
     });
   }
 
@@ -277,7 +327,7 @@ export class Estate {
   /** What is to be handed over; borrowed. */
   get descriptors(): NamedDescriptor[] {
     return [
-      ...this.#listeners().map((listener) => listener.named),
+      ...this.#bound().map((socket) => socket.named),
       ...[...this.#descriptors].map(([name, { fd }]) => ({ name, fd })),
     ];
   }
@@ -295,7 +345,7 @@ export class Estate {
   /** Accepts everywhere. When one place fails, those that accept already stop again. */
   async accept(): Promise<void> {
     try {
-      for (const served of this.#served.values()) await served.accept();
+      for (const served of this.#everyone) await served.accept();
     } catch (error) {
       this.stopAccepting();
       throw error;
@@ -305,7 +355,7 @@ export class Estate {
   /** Accepts again after a drain that was called off: on doubt everywhere it can. Returns what could not. */
   async acceptAgain(): Promise<Error[]> {
     const failures: Error[] = [];
-    for (const served of this.#served.values()) {
+    for (const served of this.#everyone) {
       if (served.place.closed || served.service !== 'stopped') continue;
       await served.accept().catch((error: Error) => failures.push(error));
     }
@@ -315,15 +365,19 @@ export class Estate {
   /** Accepts on what was registered late. Returns what could not. */
   async acceptWaiting(): Promise<Error[]> {
     const failures: Error[] = [];
-    for (const served of this.#served.values()) {
+    for (const served of this.#everyone) {
       if (served.place.closed || served.service !== 'waiting') continue;
       await served.accept().catch((error: Error) => failures.push(error));
     }
     return failures;
   }
 
-  stopAccepting(): void {
-    for (const served of this.#served.values()) served.stopAccepting();
+  /**
+   * Accepts no more. Where nobody else will, `'connections'` leaves datagrams alone: they are received until the end, which
+   * is what exchanges that are under way need.
+   */
+  stopAccepting(what: 'everything' | 'connections' = 'everything'): void {
+    for (const served of what === 'everything' ? this.#everyone : this.served) served.stopAccepting();
   }
 
   /** Drains every server and what was adopted, all at the same time. */
@@ -342,7 +396,7 @@ export class Estate {
 
   /** After a handoff that failed: what the successor may have changed of shared descriptors is put right. */
   reassert(): void {
-    for (const listener of this.#listeners()) listener.reassert();
+    for (const socket of this.#bound()) socket.reassert();
   }
 
   /**
@@ -353,7 +407,7 @@ export class Estate {
   abandon(names: readonly string[]): void {
     for (const name of names) {
       try {
-        this.#served.get(name)?.place.remove();
+        (this.#served.get(name) ?? this.#receivers.get(name))?.place.remove();
       } catch {
         // A socket file that cannot be removed is stale now, and the next one who wants the path removes it.
       }
@@ -362,7 +416,7 @@ export class Estate {
 
   /** Closes this process's listeners; `remove` for good: nobody inherits them, so socket files go too. */
   closeListeners(how: 'close' | 'remove'): Error[] {
-    return eachOf(this.served, ({ place }) => place[how]());
+    return eachOf(this.#everyone, ({ place }) => place[how]());
   }
 
   /** Closes this process's copies. Returns what could not be closed; all the rest is. */
@@ -370,6 +424,7 @@ export class Estate {
     for (const { connections } of this.#served.values()) connections.forget();
     return [
       ...this.closeListeners('close'),
+      ...eachOf([...this.#receivers.values()], (receiver) => receiver.close()),
       ...eachOf([...this.#descriptors.values()], (descriptor) => descriptor.close()),
     ];
   }
@@ -380,6 +435,9 @@ export class Estate {
   }
 
   #checkServer(server: unknown): void {
+    if (server instanceof DatagramSocket) {
+      throw invalidType('listen() needs a server, and was given a datagram socket: that is for bind().');
+    }
     if (!(server instanceof Server)) {
       throw invalidType(
         'listen() needs a server of net, http, https or http2. An application such as Express is the listener of one: http.createServer(app).',
@@ -404,10 +462,15 @@ export class Estate {
     return [this.#adopted, ...this.served.map(({ connections }) => connections)];
   }
 
-  #listeners(): Listener[] {
-    return this.served
-      .map(({ place }) => place)
-      .filter((place) => place instanceof Listener && !place.closed) as Listener[];
+  get #everyone(): readonly (Served | Receiver)[] {
+    return [...this.served, ...this.#receivers.values()];
+  }
+
+  /** What can be handed over. */
+  #bound(): BoundSocket[] {
+    const bound: BoundSocket[] = [];
+    for (const { place } of this.#everyone) if (place instanceof BoundSocket && !place.closed) bound.push(place);
+    return bound;
   }
 
   /** The routes whose connections the server in this place takes: its own name, and the one that the predecessor gave it. */

@@ -2,7 +2,17 @@
 export { type BoundAddress, formatAddress } from './address.ts';
 export { boundAddress } from './bound-socket.ts';
 export type { DrainCounts, DrainEnd, DrainLimits, DrainOrder } from './drain.ts';
-export { type Adopter, Estate, type Listening, type ListenOptions, type StateHooks } from './estate.ts';
+export {
+  type Adopter,
+  type Bound,
+  type DatagramOptions,
+  Estate,
+  type Listening,
+  type ListenOptions,
+  type StateHooks,
+} from './estate.ts';
 export { descriptorOf } from './internals.ts';
 export { Mover } from './mover.ts';
+export type { Receiver } from './receiver.ts';
+export type { Served } from './served.ts';
 export { Survivors } from './survivors.ts';

@@ -50,6 +50,11 @@ export class Served {
     Server.prototype.close.call(this.server);
   }
 
+  /** It came too late, and nobody is to connect to it. */
+  dismiss(): void {
+    this.place.remove();
+  }
+
   drain(order: DrainOrder): Promise<DrainEnd> {
     const { limits, mover } = order;
     const restored = this.#shortenKeepAlive(limits.idle);

@@ -5,6 +5,7 @@ import {
   defaultName,
   formatAddress,
   resolveAddress,
+  resolveDatagramAddress,
   satisfies,
 } from '../../../lib/servers/address.ts';
 
@@ -67,6 +68,47 @@ describe('defaultName', () => {
     [{ path: '/run/größe.sock' }, 'unix-/run/gr..e.sock'],
   ])('of %j is %s', async (options, name) => {
     expect(defaultName(await resolveAddress(options))).toBe(name);
+  });
+});
+
+describe('a datagram socket’s address', () => {
+  it.each<['udp4' | 'udp6', object, object]>([
+    ['udp4', { port: 53 }, { family: 'udp4', host: null, address: '0.0.0.0', port: 53 }],
+    ['udp6', { port: 53 }, { family: 'udp6', host: null, address: '::', port: 53 }],
+    ['udp4', { port: 0, address: '127.0.0.1' }, { family: 'udp4', host: '127.0.0.1', address: '127.0.0.1', port: 0 }],
+    ['udp6', { port: 0, address: '0::1' }, { family: 'udp6', host: '0::1', address: '::1', port: 0 }],
+    ['udp4', { port: 0, address: 'localhost' }, { family: 'udp4', host: 'localhost', address: '127.0.0.1', port: 0 }],
+    ['udp4', { port: 0, address: '' }, { family: 'udp4', host: null, address: '0.0.0.0', port: 0 }],
+    ['udp6', { path: '/x' }, { family: 'unix', path: '/x' }],
+    ['udp4', { path: '@x' }, { family: 'unix', path: '@x' }],
+  ])('of type %s and %j is %j', async (type, options, expected) => {
+    expect(await resolveDatagramAddress(options, type)).toEqual(expected);
+  });
+
+  it.each<['udp4' | 'udp6', object, RegExp]>([
+    ['udp4', { port: 53, address: '::1' }, /not one of IPv4.*"udp4"/],
+    ['udp6', { port: 53, address: '127.0.0.1' }, /not one of IPv6/],
+    ['udp4', { port: 53, address: 5 }, /"address"/],
+    ['udp4', { address: '127.0.0.1' }, /"port" or "path"/],
+    ['udp4', { port: 65_536 }, /out of range/],
+  ])('of type %s and %j cannot be', async (type, options, message) => {
+    await expect(resolveDatagramAddress(options, type)).rejects.toThrow(message);
+  });
+
+  it('has a name that says which type it is of: one port can have both', async () => {
+    const names = [
+      await resolveDatagramAddress({ port: 53 }, 'udp4'),
+      await resolveDatagramAddress({ port: 53 }, 'udp6'),
+      await resolveDatagramAddress({ port: 53, address: '::1' }, 'udp6'),
+      await resolveDatagramAddress({ path: '/x' }, 'udp4'),
+    ].map(defaultName);
+    expect(names).toEqual(['udp4-53', 'udp6-53', 'udp6-..1-53', 'unix-/x']);
+  });
+
+  it('of every address is not that of the other family', async () => {
+    const wanted = await resolveDatagramAddress({ port: 53 }, 'udp6');
+    expect(satisfies({ address: '::', port: 53 }, wanted)).toBe(true);
+    expect(satisfies({ address: '0.0.0.0', port: 53 }, wanted)).toBe(false);
   });
 });
 

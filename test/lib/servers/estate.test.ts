@@ -1,3 +1,4 @@
+import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync, openSync } from 'node:fs';
 import http from 'node:http';
@@ -9,7 +10,9 @@ import type { Inheritance } from '../../../lib/handoff/inheritance.ts';
 import { describeForManifest, type Inherited, type NamedDescriptor } from '../../../lib/handoff/manifest.ts';
 import type { SavedState } from '../../../lib/handoff/state.ts';
 import { Estate } from '../../../lib/servers/estate.ts';
+import { DatagramClient } from '../../support/datagram-client.ts';
 import { drainOrder } from '../../support/drain-order.ts';
+import { eventually } from '../../support/eventually.ts';
 import { never } from '../../support/never.ts';
 import { DescriptorCheck } from '../../support/open-descriptors.ts';
 import { TemporaryFolder } from '../../support/temporary-folder.ts';
@@ -160,6 +163,110 @@ describe('listening', () => {
     const wanted = { host: '127.0.0.1', port, name: 'web' };
     await expect(estate.listen(hello(), wanted)).rejects.toMatchObject({ code: 'EADDRINUSE' });
     expect((await estate.listen(hello(), { ...local, name: 'web' })).place.name).toBe('web');
+  });
+});
+
+describe('datagram sockets', () => {
+  const anyPort = { address: '127.0.0.1', port: 0 };
+
+  /** A socket that keeps what it hears. */
+  function listener(): { socket: dgram.Socket; heard: string[] } {
+    const heard: string[] = [];
+    const socket = dgram.createSocket('udp4', (message) => heard.push(message.toString()));
+    return { socket, heard };
+  }
+
+  it('are bound at once, receive later, and go over by name or by address', async () => {
+    await using client = await DatagramClient.open();
+    const first = estateOf();
+    const [metrics, log] = [listener(), listener()];
+    const { port } = (await first.bind(metrics.socket, { ...anyPort, name: 'metrics' })).place.address;
+    const { port: logPort } = (await first.bind(log.socket, { ...anyPort, name: 'log' })).place.address;
+    await client.send('early', port as number);
+    await first.accept();
+    await eventually(() => metrics.heard.length === 1);
+
+    const second = estateOf(new Received(first.descriptors));
+    const [next, renamed] = [listener(), listener()];
+    expect((await second.bind(next.socket, { ...anyPort, name: 'metrics' })).place).toMatchObject({
+      inherited: true,
+      address: { address: '127.0.0.1', port },
+    });
+    const byAddress = { address: '127.0.0.1', port: logPort as number };
+    expect((await second.bind(renamed.socket, byAddress)).place).toMatchObject({ inherited: true });
+    first.stopAccepting();
+    await client.send('between', port as number);
+    await second.accept();
+    await eventually(() => next.heard.length === 1);
+    expect([...metrics.heard, ...next.heard]).toEqual(['early', 'between']);
+
+    // As at a give-back.
+    second.stopAccepting();
+    expect(await first.acceptAgain()).toEqual([]);
+    await client.send('again', port as number);
+    await eventually(() => metrics.heard.includes('again'));
+  });
+
+  it('never take a TCP port for their own, nor another port', async () => {
+    const first = estateOf();
+    const { port } = (await first.listen(hello(), { ...local, name: 'it' })).place.address as { port: number };
+    const received = new Received(first.descriptors);
+    const second = estateOf(received);
+    const receiver = await second.bind(dgram.createSocket('udp4'), { address: '127.0.0.1', port, name: 'it' });
+    expect(receiver.place).toMatchObject({ inherited: false, address: { port } });
+    expect(received.unclaimed.map(({ name }) => name)).toEqual(['it']);
+  });
+
+  it('of nobody else are received until the end, when connections are not accepted any more', async () => {
+    await using client = await DatagramClient.open();
+    const estate = estateOf();
+    const { socket, heard } = listener();
+    const { port } = (await estate.bind(socket, anyPort)).place.address as { port: number };
+    await estate.accept();
+    estate.stopAccepting('connections');
+    expect(estate.closeListeners('remove')).toEqual([]);
+    await client.send('late', port);
+    await eventually(() => heard.length === 1);
+    const closed = once(socket, 'close');
+    estate.close();
+    await closed;
+  });
+
+  it('that the application closes are not handed over, and their name is free', async () => {
+    const estate = estateOf();
+    const socket = dgram.createSocket('udp4');
+    await estate.bind(socket, { ...anyPort, name: 'it' });
+    expect(estate.descriptors.map(({ name }) => name)).toEqual(['it']);
+    socket.close();
+    await once(socket, 'close');
+    expect(estate.descriptors).toEqual([]);
+    expect((await estate.bind(dgram.createSocket('udp4'), { ...anyPort, name: 'it' })).place.name).toBe('it');
+  });
+
+  it('that the successor has no use for are let go of, and their files are gone', async () => {
+    const path = folder.file('old.sock');
+    const estate = estateOf();
+    await estate.bind(dgram.createSocket('udp4'), { path, name: 'old' });
+    await estate.accept();
+    estate.abandon(['old']);
+    expect(existsSync(path)).toBe(false);
+    expect(estate.descriptors).toEqual([]);
+  });
+
+  it('share their names with listeners, and are given to bind(), as servers are to listen()', async () => {
+    const estate = estateOf();
+    await estate.listen(hello(), { ...local, name: 'it' });
+    await expect(estate.bind(dgram.createSocket('udp4'), { ...anyPort, name: 'it' })).rejects.toMatchObject({
+      code: 'ERR_HANDOFF_ALREADY_OWNED',
+    });
+    await expect(estate.bind(hello() as never, anyPort)).rejects.toThrow(/that is for listen\(\)/);
+    await expect(estate.listen(dgram.createSocket('udp4') as never, local)).rejects.toThrow(/that is for bind\(\)/);
+    await expect(estate.bind(dgram.createSocket('udp4'), undefined as never)).rejects.toThrow(/says where/);
+    const bound = dgram.createSocket('udp4');
+    await estate.bind(bound, anyPort);
+    await expect(estate.bind(bound, { ...anyPort, name: 'twice' })).rejects.toMatchObject({
+      code: 'ERR_HANDOFF_ALREADY_OWNED',
+    });
   });
 });
 

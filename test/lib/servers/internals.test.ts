@@ -1,3 +1,4 @@
+import dgram from 'node:dgram';
 import { once } from 'node:events';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import net from 'node:net';
@@ -5,14 +6,22 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describe as describeDescriptor } from '../../../lib/fd/describe.ts';
+import { bindUnix } from '../../../lib/fd/socket.ts';
 import {
   bareSocketOf,
+  bindOptionsOf,
+  bindToUnixSocket,
+  datagramType,
   descriptorOf,
   idleSockets,
   isReadByHttp,
+  resumeReceiving,
+  setConnected,
   setKeepAlive,
   setUnixAddress,
+  stopReceiving,
 } from '../../../lib/servers/internals.ts';
+import { DatagramClient } from '../../support/datagram-client.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ServedServer } from '../../support/served-server.ts';
 
@@ -148,4 +157,72 @@ it('setUnixAddress: address() answers with it while the server listens', async (
   expect(server.address()).toBe('/some/path');
   server.close();
   await once(server, 'close');
+});
+
+describe(`the internals of Node ${process.version}, dgram`, () => {
+  let socket: dgram.Socket;
+
+  beforeEach(() => {
+    socket = dgram.createSocket('udp4');
+  });
+  afterEach(() => socket.close());
+
+  it('stopReceiving and resumeReceiving: what comes in between is kept', async () => {
+    await once(socket.bind(0, '127.0.0.1'), 'listening');
+    const heard: string[] = [];
+    socket.on('message', (message) => heard.push(message.toString()));
+    expect(stopReceiving(socket)).toBe(true);
+    await using client = await DatagramClient.open();
+    await client.send('kept', socket.address().port);
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(heard).toEqual([]);
+    resumeReceiving(socket);
+    await eventually(() => heard.length === 1);
+  });
+
+  it('stopReceiving: a stopped socket is closed as any other, and a closed one cannot be stopped', async () => {
+    const other = dgram.createSocket('udp4');
+    await once(other.bind(0, '127.0.0.1'), 'listening');
+    stopReceiving(other);
+    other.close();
+    await once(other, 'close');
+    expect(stopReceiving(other)).toBe(false);
+    resumeReceiving(other);
+  });
+
+  it('bindOptionsOf and datagramType: what the socket was made with', () => {
+    expect(bindOptionsOf(socket)).toEqual({ reuseAddress: false, reusePort: false, ipv6Only: false });
+    expect(datagramType(socket)).toBe('udp4');
+    const other = dgram.createSocket({ type: 'udp6', ipv6Only: true, reuseAddr: true });
+    expect(bindOptionsOf(other)).toMatchObject({ ipv6Only: true, reuseAddress: true });
+    expect(datagramType(other)).toBe('udp6');
+    other.close();
+  });
+
+  it('setConnected: Node asks the kernel for the peer from then on, and not itself', async () => {
+    await once(socket.bind(0, '127.0.0.1'), 'listening');
+    expect(() => socket.remoteAddress()).toThrow(expect.objectContaining({ code: 'ERR_SOCKET_DGRAM_NOT_CONNECTED' }));
+    setConnected(socket);
+    expect(() => socket.remoteAddress()).toThrow(expect.objectContaining({ code: 'ENOTCONN' }));
+  });
+
+  it('bindToUnixSocket: what is no descriptor is an error, and the socket can be bound afterwards', () => {
+    expect(() => bindToUnixSocket(socket, 9999)).toThrow(expect.objectContaining({ code: 'EBADF', syscall: 'open' }));
+    const path = `@fd-handoff-internals-${process.pid}`;
+    const fd = bindUnix(path, { type: 'datagram' });
+    bindToUnixSocket(socket, fd);
+    expect(describeDescriptor(fd)).toMatchObject({ kind: 'socket', type: 'datagram', path });
+  });
+
+  it('where they are gone nothing is done, and bindToUnixSocket says so', () => {
+    const bare = {} as dgram.Socket;
+    expect(stopReceiving(bare)).toBe(false);
+    resumeReceiving(bare);
+    setConnected(bare);
+    expect(bindOptionsOf(bare)).toEqual({ reuseAddress: false, reusePort: false, ipv6Only: false });
+    expect(datagramType(bare)).toBe('udp4');
+    expect(() => bindToUnixSocket(bare, 0)).toThrow(
+      expect.objectContaining({ code: 'ERR_HANDOFF_UNSUPPORTED_PLATFORM' }),
+    );
+  });
 });
