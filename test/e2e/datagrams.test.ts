@@ -87,7 +87,21 @@ test('nothing is received before ready(): the predecessor has it all, also after
   expect(hanging.told.filter(({ event }) => event === 'message')).toEqual([]);
 });
 
-test('from commit on the predecessor can still send, and receives again where the successor dies', async () => {
+test('from commit on the predecessor can still send, until its hooks are over', async () => {
+  await using scene = new Scene();
+  const sockets = [{ ...loopback, name: 'it' }];
+  const first = start(scene, sockets);
+  const [{ port }] = (await boundBy(first, 0)) as [Bound];
+  await using client = await DatagramClient.open();
+  await client.send('!owe', port);
+  await heard(first, '!owe');
+  const answers = client.take(2);
+  start(scene, sockets);
+  expect(await answers).toEqual([`at commit: ${first.pid}`, `at last: ${first.pid}`]);
+  expect(await first.exited).toEqual({ code: 0, signal: null });
+});
+
+test('from commit on the predecessor receives nothing, and again where the successor dies', async () => {
   await using scene = new Scene();
   const sockets = [{ ...loopback, name: 'it' }];
   // A late state that is never saved keeps it draining.
@@ -212,12 +226,32 @@ test('upgrade() and reexec() keep it: what comes while the image is replaced wai
   expect(pid).not.toBe(started.pid);
 });
 
+test('one that is bound after ready() receives at once, and goes over', async () => {
+  await using scene = new Scene();
+  const it = { ...loopback, name: 'it' };
+  const first = start(scene, [it]);
+  const [{ port }] = (await boundBy(first, 0)) as [Bound];
+  await using client = await DatagramClient.open();
+  await client.send('!late', port);
+  const late = await first.event('late');
+  await client.send('to the late one', late.port as number);
+  expect(await heard(first, 'to the late one')).toMatchObject({ name: 'late' });
+  const second = start(scene, [it, { ...loopback, name: 'late' }]);
+  expect((await boundBy(second, 1))[1]).toMatchObject({ name: 'late', inherited: true, port: late.port });
+});
+
 test('at a shutdown it is received until the end, and then the port is free', async () => {
   await using scene = new Scene();
   const started = start(scene, [loopback]);
   const [{ port }] = (await boundBy(started, 0)) as [Bound];
+  await using client = await DatagramClient.open();
+  await client.send('!linger', port);
+  await heard(started, '!linger');
   started.signal('SIGTERM');
-  await started.exited;
+  await started.event('drain');
+  await client.send('late', port);
+  await heard(started, 'late');
+  expect(await started.exited).toEqual({ code: 0, signal: null });
   expect(started.told.filter(({ event }) => event === 'closed').length).toBe(1);
   const again = start(scene, [{ ...loopback, port }]);
   expect(await boundBy(again, 0)).toMatchObject([{ port, inherited: false }]);

@@ -1,5 +1,5 @@
-import dgram, { type RemoteInfo, type Socket } from 'node:dgram';
-import { once } from 'node:events';
+import dgram, { type Socket } from 'node:dgram';
+import { on, once } from 'node:events';
 
 /** A sender of datagrams that hears what is answered. */
 export class DatagramClient implements AsyncDisposable {
@@ -29,8 +29,18 @@ export class DatagramClient implements AsyncDisposable {
 
   /** The next datagram that comes here. */
   async next(): Promise<string> {
-    const [message] = (await once(this.socket, 'message')) as [Buffer, RemoteInfo];
-    return message.toString();
+    const [text] = await this.take(1);
+    return text as string;
+  }
+
+  /** The next that come here, as many as that. */
+  async take(count: number): Promise<string[]> {
+    const texts: string[] = [];
+    for await (const [message] of on(this.socket, 'message')) {
+      texts.push(String(message));
+      if (texts.length === count) break;
+    }
+    return texts;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@
 // give its successor something else; what happens inside is told on standard output, a JSON object a line. A datagram that
 // begins with "!" is an order.
 import dgram from 'node:dgram';
+import { once } from 'node:events';
 import { handoff } from 'fd-handoff';
 
 const { BEHAVIOUR = 'serve', CONTROL, OPTIONS = '{}', SOCKETS = '[{"port":0}]' } = process.env;
@@ -26,11 +27,16 @@ const orders = {
   '!answer': (socket, sender) => socket.send(`from ${process.pid}`, sender.port, sender.address),
   '!connect': (socket, sender) =>
     socket.connect(sender.port, sender.address, () => tell('connected', { peer: socket.remoteAddress() })),
+  '!owe': (socket, { port, address }) => {
+    app.on('commit', () => socket.send(`at commit: ${process.pid}`, port, address));
+    app.onClose(() => new Promise((sent) => socket.send(`at last: ${process.pid}`, port, address, sent)));
+  },
+  '!linger': (socket) => app.onClose(() => once(socket, 'message')),
+  '!late': async () => tell('late', await bind({ port: 0, address: '127.0.0.1', name: 'late' })),
   '!say': (socket) => socket.send(`said by ${process.pid}`),
 };
 
-const bound = [];
-for (const { type = 'udp4', groups = [], broadcast = false, recvBufferSize, ...options } of JSON.parse(SOCKETS)) {
+async function bind({ type = 'udp4', groups = [], broadcast = false, recvBufferSize, ...options }) {
   const socket = dgram.createSocket({ type, ...(recvBufferSize === undefined ? {} : { recvBufferSize }) });
   const where = await app.bind(socket, options);
   socket.on('message', (message, sender) => {
@@ -44,8 +50,11 @@ for (const { type = 'udp4', groups = [], broadcast = false, recvBufferSize, ...o
     for (const group of groups) socket.addMembership(group, '127.0.0.1');
     if (broadcast) socket.setBroadcast(true);
   }
-  bound.push({ ...where, recvBufferSize: socket.getRecvBufferSize() });
+  return { ...where, recvBufferSize: socket.getRecvBufferSize() };
 }
+
+const bound = [];
+for (const options of JSON.parse(SOCKETS)) bound.push(await bind(options));
 if (BEHAVIOUR === 'never-saves') {
   await app.state('never', { late: true, save: () => new Promise(() => {}), restore: () => {} });
 }
