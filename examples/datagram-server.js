@@ -36,12 +36,7 @@ const server = http.createServer((_request, response) => {
 
 const app = await handoff({
   control: process.env.CONTROL ?? './app.sock',
-  signals: {
-    SIGHUP: 'upgrade',
-    SIGUSR2: () => app.reexec().catch((error) => console.error(error.message)),
-    SIGTERM: 'shutdown',
-    SIGINT: 'shutdown',
-  },
+  signals: { SIGHUP: 'upgrade', SIGUSR2: 'reexec', SIGTERM: 'shutdown', SIGINT: 'shutdown' },
 });
 const { port } = await app.bind(socket, { name: 'metrics', port: Number(process.env.PORT ?? 8125) });
 const { port: countsPort } = await app.listen(server, {

@@ -75,7 +75,7 @@ export type { SignalAction } from './process/signal-map.ts';
 export { type SignalPreset, signalPresets } from './process/signal-presets.ts';
 export type { SignalHooks } from './process/signals.ts';
 export { SuccessorError } from './process/spawned-successor.ts';
-export type { HandoffStatus, ListenerStatus } from './status.ts';
+export type { DatagramSocketStatus, HandoffStatus, ListenerStatus } from './status.ts';
 export type { Adopter, Bound, BoundAddress, DatagramOptions, Listening, ListenOptions, StateHooks, StateValue };
 
 /**

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Phase } from './phase.ts';
-import type { Estate } from './servers/index.ts';
+import type { BoundAddress, Estate } from './servers/index.ts';
 
 /** A listener as `status()` tells of it; an address has a port or a path. */
 export type ListenerStatus = {
@@ -12,6 +12,16 @@ export type ListenerStatus = {
   readonly accepting: boolean;
   /** How many of its connections are open in this process. */
   readonly connections: number;
+};
+
+/** A datagram socket as `status()` tells of it; an address has a port or a path. */
+export type DatagramSocketStatus = {
+  readonly name: string;
+  readonly address: string | null;
+  readonly port: number | null;
+  readonly path: string | null;
+  /** Whether this process receives from it now. */
+  readonly receiving: boolean;
 };
 
 /** What a process is doing, as JSON. A later version may add fields; none is taken away or gets another meaning. */
@@ -27,6 +37,7 @@ export type HandoffStatus = {
   /** Milliseconds since then. */
   readonly uptime: number;
   readonly listeners: ListenerStatus[];
+  readonly datagramSockets: DatagramSocketStatus[];
   /** The names of `descriptor()`. */
   readonly descriptors: string[];
   /** The names of `state()`. */
@@ -61,12 +72,13 @@ export function statusOf({ generation, predecessor, phase, control, estate }: Su
     startedAt: new Date(performance.timeOrigin).toISOString(),
     uptime: Math.round(performance.now()),
     listeners: estate.served.map(({ place, service, connections }) => ({
-      name: place.name,
-      address: place.address.address ?? null,
-      port: place.address.port ?? null,
-      path: place.address.path ?? null,
+      ...whereIs(place),
       accepting: service === 'accepting',
       connections: connections.sockets.size,
+    })),
+    datagramSockets: estate.receivers.map(({ place, service }) => ({
+      ...whereIs(place),
+      receiving: service === 'accepting',
     })),
     descriptors: estate.descriptorNames,
     states: estate.stateNames,
@@ -74,6 +86,15 @@ export function statusOf({ generation, predecessor, phase, control, estate }: Su
     memory: { rss, heapUsed },
     node: process.version,
     version: versionOfPackage(),
+  };
+}
+
+function whereIs({ name, address }: { readonly name: string; readonly address: BoundAddress }) {
+  return {
+    name,
+    address: address.address ?? null,
+    port: address.port ?? null,
+    path: address.path ?? null,
   };
 }
 

@@ -131,6 +131,10 @@ export class Estate {
     return [...this.#served.values()];
   }
 
+  get receivers(): readonly Receiver[] {
+    return [...this.#receivers.values()];
+  }
+
   /** Gives `server` the predecessor's listener, or a new one. Nothing is accepted yet. */
   async listen(server: Server, options: ListenOptions): Promise<Served> {
     this.#checkServer(server);
@@ -424,7 +428,7 @@ export class Estate {
     for (const { connections } of this.#served.values()) connections.forget();
     return [
       ...this.closeListeners('close'),
-      ...eachOf([...this.#receivers.values()], (receiver) => receiver.close()),
+      ...eachOf(this.receivers, (receiver) => receiver.close()),
       ...eachOf([...this.#descriptors.values()], (descriptor) => descriptor.close()),
     ];
   }
@@ -463,7 +467,7 @@ export class Estate {
   }
 
   get #everyone(): readonly (Served | Receiver)[] {
-    return [...this.served, ...this.#receivers.values()];
+    return [...this.served, ...this.receivers];
   }
 
   /** What can be handed over. */

@@ -1,3 +1,4 @@
+import dgram from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { expect, test } from 'vitest';
@@ -12,9 +13,12 @@ test('it tells what there is, as JSON', async () => {
   try {
     await estate.listen(http.createServer(), { name: 'web', port: 0, host: '127.0.0.1' });
     await estate.listen(http.createServer(), { name: 'admin', port: 0, host: '127.0.0.1' });
+    const metrics = await estate.bind(dgram.createSocket('udp4'), { name: 'metrics', port: 0, address: '127.0.0.1' });
+    await estate.bind(dgram.createSocket('udp4'), { name: 'log', path: '@fd-handoff-status-test' });
     await estate.state('counters', { save: () => 1, restore: () => {} });
     const [web] = estate.served;
     await web?.accept();
+    await metrics.accept();
     const port = web?.place.address.port as number;
     using client = await RawClient.connect(port);
     await expect.poll(() => web?.connections.sockets.size).toBe(1);
@@ -30,6 +34,10 @@ test('it tells what there is, as JSON', async () => {
       listeners: [
         { name: 'web', address: '127.0.0.1', port, path: null, accepting: true, connections: 1 },
         expect.objectContaining({ name: 'admin', accepting: false, connections: 0 }),
+      ],
+      datagramSockets: [
+        { name: 'metrics', address: '127.0.0.1', port: metrics.place.address.port, path: null, receiving: true },
+        { name: 'log', address: null, port: null, path: '@fd-handoff-status-test', receiving: false },
       ],
       descriptors: [],
       states: ['counters'],
