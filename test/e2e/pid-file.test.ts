@@ -66,6 +66,7 @@ test('it names the service through ten upgrades: never nobody, never half a numb
       const { pid } = await program.ready(generation);
       expect(scene.named()).toBe(pid);
       await program.event('late-state', (told) => told.pid === pid);
+      await expect.poll(() => seen.at(-1)).toBe(`${pid}\n`);
     }
   } finally {
     over = true;
