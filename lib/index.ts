@@ -21,7 +21,6 @@ import { Reception, type Visitor } from './handoff/reception.ts';
 import type { SavedState, StateValue } from './handoff/state.ts';
 import type { PredecessorEnd, Takeover } from './handoff/successor.ts';
 import { healthListener } from './health.ts';
-import { endFailed, firstWord, type Meeting, successionOf } from './meeting.ts';
 import {
   checkCommand,
   type HandoffOptions,
@@ -37,6 +36,7 @@ import { causeOf, isOwning, type Owning, type Phase, pauseOf, type Upstream } fr
 import type { CapturedStderr } from './process/captured-stderr.ts';
 import { execInPlace, requireMainThread } from './process/exec-in-place.ts';
 import { flushOutput, leave } from './process/leave.ts';
+import { endFailed, firstWord, type Meeting, successionOf } from './process/meeting.ts';
 import type { PidFile } from './process/pid-file.ts';
 import { type Found, findPredecessor } from './process/predecessor-search.ts';
 import type { SignalMap as SignalMapOf } from './process/signal-map.ts';

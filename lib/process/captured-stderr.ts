@@ -18,6 +18,11 @@ export class CapturedStderr {
     process.stderr.on('error', this.#onError);
   }
 
+  /** The number of what standard error is meant to be, for a child that outlives the predecessor; borrowed. */
+  get meant(): number {
+    return this.#real.closed ? 2 : this.#real.fd;
+  }
+
   /** Makes descriptor 2 what it was meant to be; once. */
   restore(): void {
     if (this.#real.closed) return;

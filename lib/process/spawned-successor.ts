@@ -62,6 +62,17 @@ export interface ProgramInheritance {
   readonly ready: number;
 }
 
+/** What messages call a child that this process has started, and who serves where it fails. */
+export interface Part {
+  readonly name: string;
+  readonly others: string;
+}
+
+const successorPart: Part = { name: 'successor', others: 'this process serves on' };
+
+/** Starts a child that inherits both connections, its ends of which are given; they are borrowed. */
+export type Launch = (channel: readonly [control: number, lane: number]) => ChildProcess;
+
 /** A successor that this process has spawned: the channel to it, and its life as a child. */
 export class SpawnedSuccessor {
   readonly pid: number;
@@ -70,12 +81,14 @@ export class SpawnedSuccessor {
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   readonly #stderr: StderrTail;
+  readonly #part: Part;
 
-  private constructor(child: ChildProcess, pid: number, channel: SendingChannel, stderr: StderrTail) {
+  private constructor(child: ChildProcess, pid: number, channel: SendingChannel, stderr: StderrTail, part: Part) {
     this.#child = child;
     this.pid = pid;
     this.channel = channel;
     this.#stderr = stderr;
+    this.#part = part;
     this.exited = new Promise((resolve) => {
       // 'close' comes after 'exit' and after the end of standard error. A grandchild can hold that open for good, so the
       // exit alone has to do after a moment; what the child itself wrote is in the pipe by then.
@@ -91,7 +104,30 @@ export class SpawnedSuccessor {
   }
 
   /** Starts the program. Rejects with ERR_HANDOFF_EXEC_FAILED when there is nothing to start. */
-  static async spawn(options: SpawnOptions, signal: AbortSignal): Promise<SpawnedSuccessor> {
+  static spawn(options: SpawnOptions, signal: AbortSignal): Promise<SpawnedSuccessor> {
+    const launch: Launch = (channel) => {
+      const { file, args, env, descriptors } = commandLine(options, channel);
+      return spawn(file, args, {
+        cwd: options.cwd,
+        env,
+        // spawn() clears close-on-exec in the child only. To do it here would let anything else that this process starts
+        // in the meantime inherit the connections.
+        stdio: ['inherit', 'inherit', options.stderr === 'capture' ? 'pipe' : 'inherit', ...descriptors],
+      });
+    };
+    return SpawnedSuccessor.launch(launch, options, successorPart, signal);
+  }
+
+  /**
+   * Starts a child in another way than as a program of its own. Rejects with ERR_HANDOFF_EXEC_FAILED when there is nothing
+   * to start.
+   */
+  static async launch(
+    launch: Launch,
+    start: Pick<Start, 'command' | 'cwd'>,
+    part: Part,
+    signal: AbortSignal,
+  ): Promise<SpawnedSuccessor> {
     const [control, childsControl] = ownedPair('the control connection to the successor');
     const [lane, childsLane] = ownedPairOr(() => {
       control.close();
@@ -99,26 +135,19 @@ export class SpawnedSuccessor {
     });
     let child: ChildProcess | null = null;
     try {
-      const { file, args, env, descriptors } = commandLine(options, [childsControl.fd, childsLane.fd]);
-      child = spawn(file, args, {
-        cwd: options.cwd,
-        env,
-        // spawn() clears close-on-exec in the child only. To do it here would let anything else that this process starts
-        // in the meantime inherit the connections.
-        stdio: ['inherit', 'inherit', options.stderr === 'capture' ? 'pipe' : 'inherit', ...descriptors],
-      });
+      child = launch([childsControl.fd, childsLane.fd]);
       // Besides a failed start this tells of a signal that could not be sent, to a child that has become another user.
       child.on('error', () => {});
       const stderr = new StderrTail(child);
-      await untilAborted(started(child, options), signal);
+      await untilAborted(started(child, start, part), signal);
       const channel = new SendingChannel(new Control(new net.Socket({ fd: control.release() }), 'successor'), lane);
       channel.control.peerPid = child.pid as number;
-      return new SpawnedSuccessor(child, child.pid as number, channel, stderr);
+      return new SpawnedSuccessor(child, child.pid as number, channel, stderr, part);
     } catch (error) {
       child?.kill('SIGKILL');
       control.close();
       lane.close();
-      throw error instanceof HandoffError ? error : notStarted(error as Error, options);
+      throw error instanceof HandoffError ? error : notStarted(error as Error, start, part);
     } finally {
       childsControl.close();
       childsLane.close();
@@ -154,8 +183,9 @@ export class SpawnedSuccessor {
     const status = exit.signal === null ? `with code ${exit.code}` : `by ${exit.signal}`;
     const tail = this.#stderr.text.trimEnd();
     const said = tail === '' ? '' : ` Its standard error ended with:\n${tail}`;
+    const { name, others } = this.#part;
     return new SuccessorError(
-      `The successor (process ${this.pid}) exited ${status} before it was ready; this process serves on.${said}`,
+      `The ${name} (process ${this.pid}) exited ${status} before it was ready; ${others}.${said}`,
       { cause, pid: this.pid, exit, stderr: tail },
     );
   }
@@ -164,10 +194,14 @@ export class SpawnedSuccessor {
   annotate(error: HandoffError, exit: Exit): SuccessorError {
     const tail = this.#stderr.text.trimEnd();
     const said = tail === '' ? '' : ` Its standard error ended with:\n${tail}`;
-    return new SuccessorError(
-      `${error.message} The successor (process ${this.pid}) was ended; this process serves on.${said}`,
-      { code: error.code, cause: error, pid: this.pid, exit, stderr: tail },
-    );
+    const { name, others } = this.#part;
+    return new SuccessorError(`${error.message} The ${name} (process ${this.pid}) was ended; ${others}.${said}`, {
+      code: error.code,
+      cause: error,
+      pid: this.pid,
+      exit,
+      stderr: tail,
+    });
   }
 }
 
@@ -277,18 +311,19 @@ function executable({ command, env, cwd }: SpawnOptions): string {
   throw Object.assign(new Error(`spawn ${command} ENOENT`), { code: 'ENOENT' });
 }
 
-function started(child: ChildProcess, options: SpawnOptions): Promise<void> {
+function started(child: ChildProcess, start: Pick<Start, 'command' | 'cwd'>, part: Part): Promise<void> {
   return new Promise((resolve, reject) => {
     child.once('spawn', resolve);
-    child.once('error', (error) => reject(notStarted(error, options)));
+    child.once('error', (error) => reject(notStarted(error, start, part)));
   });
 }
 
 /** Names the working directory too: spawn() reports a missing one as a missing program. */
-function notStarted(error: Error, { command, cwd }: SpawnOptions): HandoffError {
+function notStarted(error: Error, { command, cwd }: Pick<Start, 'command' | 'cwd'>, part: Part): HandoffError {
+  const others = part.others.replace(/^./, (letter) => letter.toUpperCase());
   return new HandoffError(
     'ERR_HANDOFF_EXEC_FAILED',
-    `The successor could not be started: ${error.message} (program ${command}, working directory ${cwd}). This process serves on.`,
+    `The ${part.name} could not be started: ${error.message} (program ${command}, working directory ${cwd}). ${others}.`,
     { cause: error },
   );
 }

@@ -8,6 +8,13 @@ export interface Start {
   readonly cwd: string;
 }
 
+/** The script that Node runs in this process, and what it was given. */
+export interface StartedScript {
+  readonly script: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+}
+
 // Read when the module is loaded, before the application can change its working directory: a relative script would not
 // be found from another one.
 const realFolder = currentFolder();
@@ -23,6 +30,12 @@ export function startOfThisProcess(): Start {
     args: [...process.execArgv, ...process.argv.slice(1, 2).map(throughLinks), ...process.argv.slice(2)],
     cwd: folder,
   };
+}
+
+/** The script of this process's start, through the same links; null where there is none (`node -e`). */
+export function scriptOfThisProcess(): StartedScript | null {
+  const [, script, ...args] = process.argv;
+  return script === undefined ? null : { script: throughLinks(script), args, cwd: folder };
 }
 
 function currentFolder(): string {

@@ -1,9 +1,9 @@
-import { HandoffError } from './fd/handoff-error.ts';
-import { readHello, takesDescriptors } from './handoff/hello.ts';
-import { type Candidate, Succession, type Successor } from './handoff/predecessor.ts';
-import type { ReadyPipe } from './handoff/ready-pipe.ts';
-import { ProgramSuccession } from './process/program-succession.ts';
-import type { SpawnedSuccessor } from './process/spawned-successor.ts';
+import { HandoffError } from '../fd/handoff-error.ts';
+import { readHello, takesDescriptors } from '../handoff/hello.ts';
+import { type Candidate, Succession, type Successor } from '../handoff/predecessor.ts';
+import type { ReadyPipe } from '../handoff/ready-pipe.ts';
+import { ProgramSuccession } from './program-succession.ts';
+import type { SpawnedSuccessor } from './spawned-successor.ts';
 
 /** Somebody who has come to succeed this process. */
 export type Meeting =
