@@ -385,7 +385,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 
   /**
-   * Stops accepting, finishes what is in flight, and leaves. Resolves with the report, as `closed` does.
+   * Stops accepting, finishes what is in flight, and leaves. Resolves with the report, as `closed` does. Where others
+   * serve on, an idle connection is not closed before its keep-alive timeout: a request may be on its way.
    *
    * @param options.timeout how long finishing may take, in milliseconds; `drainTimeout` by default
    * @param options.delay how long this process still serves before that, while `health()` says 503, in milliseconds;
@@ -407,6 +408,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       // A successor that has come meanwhile is let through: nobody is refused then.
       await this.#offerEnded;
     }
+    const othersServe = this.#heir !== null || this.#isGuest();
+    return this.#shutDown(timeout, othersServe ? Number.POSITIVE_INFINITY : shutdownIdleGrace);
+  }
+
+  /** @param idle after how many milliseconds idle connections are closed */
+  async #shutDown(timeout: number, idle: number): Promise<DrainReport> {
     const phase = this.#phase;
     const pause = pauseOf(phase);
     if (phase.is === 'draining' || phase.is === 'shutting-down' || phase.is === 'left') {
@@ -430,7 +437,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     // What was set aside for an image that will not be is served to its end here.
     if (phase.is === 'draining-in-place') this.#adoptAll(phase.survivors.release());
     if (pause !== null) await pause.end();
-    await this.#drainToEnd('shutdown', { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: timeout }, null);
+    await this.#drainToEnd('shutdown', { idle, halfSent: halfSentGrace, total: timeout }, null);
     return this.closed;
   }
 
@@ -667,8 +674,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#takeover?.abort(error);
     this.#enter({ is: 'shutting-down' });
     this.#stopAccepting();
-    const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: this.#settings.drainTimeout };
-    await this.#drainToEnd('called-off', limits, null);
+    await this.#drainToEnd('called-off', this.#handoffLimits(), null);
     this.#restoreStderr();
   }
 

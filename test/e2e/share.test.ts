@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { LoadClient } from '../../bench/load-client.ts';
 import { ask } from '../support/ask.ts';
 import { portOf } from '../support/port-of.ts';
+import { RawClient } from '../support/raw-client.ts';
 import { Scene } from '../support/scene.ts';
 
 async function servers(port: number, requests = 60): Promise<Set<number>> {
@@ -74,3 +75,34 @@ test('share: a sharer that leaves, or is killed, changes nothing for the owner',
   expect(await servers(port)).toEqual(new Set([owner.pid]));
   await scene.server().ready(1);
 });
+
+test('share: a sharer that is told to stop does not close what is idle, as one does that stops alone', async () => {
+  await using scene = new Scene();
+  const env = { KEEP_ALIVE_TIMEOUT: '600000' };
+  const owner = scene.server(env);
+  const port = await portOf(owner);
+  const sharer = scene.server({ ...env, ...share });
+  await sharer.event('ready');
+  const alone = scene.server({ ...env, CONTROL: `${scene.control}-alone` });
+  using kept = await idleConnection(port, sharer.pid);
+  using closed = await idleConnection(await portOf(alone), alone.pid);
+  sharer.signal('SIGTERM');
+  await sharer.event('told-to-stop');
+  alone.signal('SIGTERM');
+  await closed.closed;
+  // The request that would have crossed the close.
+  kept.send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  expect(await kept.closed).toMatch(/Connection: close.*hello/s);
+  expect(await sharer.exited).toEqual({ code: 0, signal: null });
+});
+
+/** A connection to that process, which has answered once. */
+async function idleConnection(port: number, pid: number): Promise<RawClient> {
+  for (;;) {
+    const client = await RawClient.connect(port);
+    client.send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await client.until('hello from');
+    if (client.received.includes(`x-served-by: ${pid}\r\n`)) return client;
+    client[Symbol.dispose]();
+  }
+}
