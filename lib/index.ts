@@ -1,4 +1,3 @@
-import cluster from 'node:cluster';
 import type { Socket as DatagramSocket } from 'node:dgram';
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
@@ -19,7 +18,7 @@ import { abortPayload, type Mode, makeOffer, type OfferPhase, type Successor } f
 import { ReadyPipe } from './handoff/ready-pipe.ts';
 import { Reception, type Visitor } from './handoff/reception.ts';
 import type { SavedState, StateValue } from './handoff/state.ts';
-import type { PredecessorEnd, Takeover } from './handoff/successor.ts';
+import type { PredecessorEnd, Retirement, Takeover } from './handoff/successor.ts';
 import { healthListener } from './health.ts';
 import {
   checkCommand,
@@ -38,12 +37,15 @@ import { execInPlace, requireMainThread } from './process/exec-in-place.ts';
 import { flushOutput, leave } from './process/leave.ts';
 import { endFailed, firstWord, type Meeting, successionOf } from './process/meeting.ts';
 import type { PidFile } from './process/pid-file.ts';
-import { type Found, findPredecessor } from './process/predecessor-search.ts';
+import { isClusterWorker, leaveWithPrimary } from './process/pool-membership.ts';
+import { type Found, findPredecessor, findPrimary } from './process/predecessor-search.ts';
 import type { SignalMap as SignalMapOf } from './process/signal-map.ts';
 import { type SignalHooks, SignalListeners, type SignalOrder } from './process/signals.ts';
 import { SpawnedSuccessor } from './process/spawned-successor.ts';
 import { startOfThisProcess } from './process/start.ts';
 import { recordForExec, type Survival } from './process/survival.ts';
+import { WorkerPool } from './process/worker-pool.ts';
+import { requirePrimary } from './process/worker-process.ts';
 import {
   type Adopter,
   type Bound,
@@ -54,6 +56,7 @@ import {
   descriptorOf,
   Estate,
   formatAddress,
+  type HoldOptions,
   type Listening,
   type ListenOptions,
   Mover,
@@ -63,6 +66,7 @@ import {
   Survivors,
 } from './servers/index.ts';
 import { type HandoffStatus, statusOf } from './status.ts';
+import { readWorkersOptions, type WorkersOptions } from './workers-options.ts';
 
 export type { Json } from './channel/frame.ts';
 export type { DrainReport, HandoffEvents } from './events.ts';
@@ -75,8 +79,20 @@ export type { SignalAction } from './process/signal-map.ts';
 export { type SignalPreset, signalPresets } from './process/signal-presets.ts';
 export type { SignalHooks } from './process/signals.ts';
 export { SuccessorError } from './process/spawned-successor.ts';
+export type { WorkerPool } from './process/worker-pool.ts';
 export type { DatagramSocketStatus, HandoffStatus, ListenerStatus } from './status.ts';
-export type { Adopter, Bound, BoundAddress, DatagramOptions, Listening, ListenOptions, StateHooks, StateValue };
+export type { WorkersOptions } from './workers-options.ts';
+export type {
+  Adopter,
+  Bound,
+  BoundAddress,
+  DatagramOptions,
+  HoldOptions,
+  Listening,
+  ListenOptions,
+  StateHooks,
+  StateValue,
+};
 
 /**
  * How long idle connections may stay at a shutdown, in milliseconds. A request that was on the wire when the listener
@@ -156,7 +172,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const control = found.is === 'fresh' ? found.control : (this.#survival?.take(controlName)?.descriptor ?? null);
     this.generation = inheritance?.generation ?? 0;
     this.predecessor = inheritance?.predecessor ?? null;
-    this.#estate = new Estate(inheritance);
+    this.#estate = new Estate(inheritance, isClusterWorker() ? 'inherits-only' : 'binds');
+    if (isClusterWorker()) leaveWithPrimary(() => this.#inBackground(this.shutdown()));
     const reception = new Reception({
       descriptorOf,
       authorize: settings.authorize,
@@ -206,13 +223,64 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * Groups, options and the peer belong to the socket that both share: to join again what is joined is EADDRINUSE.
    *
    * @throws what binding throws (EADDRINUSE, EACCES …), ERR_HANDOFF_ALREADY_OWNED for a name or a path that is taken and for
-   *   a socket that was bound by itself, ERR_HANDOFF_UNSUPPORTED_PLATFORM for a path on a runtime that cannot receive there
+   *   a socket that was bound by itself, ERR_HANDOFF_UNSUPPORTED_PLATFORM for a path on a runtime that cannot receive there,
+   *   ERR_HANDOFF_REFUSED in a worker
    */
   async bind(socket: DatagramSocket, options: DatagramOptions): Promise<Bound> {
+    requirePrimary('bind()');
     this.#mayRegister('bind');
     const { place } = await this.#begin('bind', await this.#estate.bind(socket, options));
     const { name, address, inherited, peer } = place;
     return { name, ...address, inherited, ...(peer === null ? {} : { peer }) };
+  }
+
+  /**
+   * Holds a listener, the predecessor's or a new one, without accepting on it, for others to accept with copies of it: the
+   * workers of `workers()`, or processes with `{ share: true }`. It goes over like those of `listen()`. Who connects while
+   * nobody accepts waits in the kernel's queue.
+   *
+   * @throws what binding throws (EADDRINUSE, EACCES …), ERR_HANDOFF_ALREADY_OWNED for a name that is taken,
+   *   ERR_HANDOFF_REFUSED in a worker
+   */
+  async hold(options: HoldOptions): Promise<Listening> {
+    this.#requireSupport('hold()');
+    requirePrimary('hold()');
+    this.#mayRegister('hold');
+    const { name, address, inherited } = await this.#estate.hold(options);
+    return { name, ...address, inherited };
+  }
+
+  /**
+   * Forks workers by `node:cluster`, each with copies of what this process holds; resolves when all of them are ready. In
+   * a worker `handoff()` and `listen()` are called as anywhere, and the listener is the primary's of that name or address.
+   * Call it before `ready()`: a successor's workers then accept before this process's are told to leave, with it.
+   *
+   * A worker that ends is replaced, after a pause that grows while that fails; `'error'` tells of it.
+   *
+   * @throws ERR_HANDOFF_SUCCESSOR_EXITED (a `SuccessorError`), ERR_HANDOFF_TIMEOUT and others when one of them fails: all
+   *   are ended then; ERR_HANDOFF_REFUSED in a worker
+   */
+  async workers(options: WorkersOptions = {}): Promise<WorkerPool> {
+    this.#requireSupport('workers()');
+    requirePrimary('workers()');
+    this.#mayRegister('workers');
+    const pool = new WorkerPool(
+      {
+        ...readWorkersOptions(options, this.#settings),
+        generation: this.generation,
+        listeners: () => this.#estate.descriptors,
+        stderr: () => this.#stderr?.meant ?? 2,
+      },
+      (error) => this.#report(error),
+    );
+    const part = this.#estate.join(pool);
+    try {
+      await pool.start();
+    } catch (error) {
+      part();
+      throw error;
+    }
+    return pool;
   }
 
   /**
@@ -332,6 +400,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    */
   async upgrade(options: UpgradeOptions = {}): Promise<number> {
     this.#requireSupport('upgrade()');
+    requirePrimary('upgrade()');
     checkCommand(options);
     const mode = options.keep === true ? 'keep' : 'replace';
     return this.#offer(mode, (signal) => this.#spawn(options, signal), options.signal);
@@ -348,6 +417,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    */
   async reexec(options: ReexecOptions = {}): Promise<never> {
     this.#requireSupport('reexec()');
+    requirePrimary('reexec()');
     requireMainThread();
     checkCommand(options);
     this.#mustServe('reexec()');
@@ -542,7 +612,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       case 'reexec':
         return this.#replaceOnSignal(signal, vetoed, () => this.reexec());
       case 'pause':
-        return this.#reported(() => this.pause());
+        return isClusterWorker() ? undefined : this.#reported(() => this.pause());
       case 'shutdown':
         return this.#inBackground(this.shutdown());
       case 'hammer':
@@ -558,6 +628,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 
   #replaceOnSignal(signal: NodeJS.Signals, vetoed: boolean, replace: () => Promise<unknown>): Promise<void> {
+    // A signal that goes to a whole process group reaches the primary as well, and what it means is done there.
+    if (isClusterWorker()) return Promise.resolve();
     return this.#reported(() => {
       if (!vetoed) return replace();
       throw new HandoffError(
@@ -591,7 +663,15 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const decision = await takeover.announceReady(deadline.signal);
     const inherited = takeover.take(controlName);
     if (inherited !== null) this.#control.inherit(inherited.descriptor);
-    if (decision === 'orphaned') await this.#mustBeAlone();
+    if (decision === 'orphaned') {
+      if (isClusterWorker()) {
+        throw new HandoffError(
+          'ERR_HANDOFF_PREDECESSOR_EXITED',
+          'The primary of this worker ended before its ready().',
+        );
+      }
+      await this.#mustBeAlone();
+    }
     // Before the predecessor is told that it may leave, so that the file never names a process that is gone.
     if (takeover.mode === 'share') this.#claimPidFileIfFree(null);
     else if (takeover.mode === 'replace' || decision === 'orphaned') this.#onPidFile((file) => file.write());
@@ -604,11 +684,23 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     takeover.settle({
       onConnection: (connection) => this.#mayAdopt() && this.#adopt(connection),
       onLateState: (state: SavedState) => this.#estate.restoreLate(state).catch((error) => this.#report(error)),
+      onRetire: (retirement) => this.#retire(retirement),
       onEnd: (end) => {
         leave();
         this.#inBackground(this.#afterPredecessor(takeover, end));
       },
     });
+  }
+
+  /** The primary wants this worker to leave. */
+  #retire({ timeout, idle }: Retirement): void {
+    if (timeout === 0) {
+      this.hammer();
+      return;
+    }
+    // It may be leaving by a signal already, which went to the primary as well: only that knows that nobody serves on.
+    if (idle !== null) setTimeout(() => this.#estate.closeIdle(), idle).unref();
+    this.#inBackground(this.#shutDown(timeout, idle ?? Number.POSITIVE_INFINITY));
   }
 
   /** A listener that this version does not register is closed. Where that is no intention it is an outage. */
@@ -655,6 +747,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** The predecessor is gone. One that stood beside this process leaves its role, unless it gave that to another. */
   async #afterPredecessor(takeover: Takeover, end: PredecessorEnd): Promise<void> {
     this.#upstream = { is: 'none' };
+    if (isClusterWorker()) await this.shutdown();
     if (takeover.mode !== 'keep') return;
     if (end.how === 'released') {
       this.#closeControl('close');
@@ -1241,18 +1334,16 @@ export class Handoff extends EventEmitter<HandoffEvents> {
  */
 export async function handoff(options: HandoffOptions = {}): Promise<Handoff> {
   const settings = readOptions(options);
-  if (cluster.isWorker) {
-    // `listen({ fd })` sends the number to the primary there, which serves whatever it has under that number.
-    throw new HandoffError(
-      'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
-      'handoff() was called in a node:cluster worker, whose listeners belong to the primary. Start several processes with { share: true } instead.',
-    );
-  }
   if (!isMainThread && settings.signals !== null) {
     throw new HandoffError(
       'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
       'handoff() was called in a worker thread, which gets no signals: give { signals: false }, or call it in the main thread.',
     );
+  }
+  // Who is named by the PID file and reached on the control path is a worker's primary.
+  if (isClusterWorker() && isSupported()) {
+    const own = { ...settings, control: null, pidFile: null, share: true };
+    return new Handoff(own, await findPrimary(settings.readyTimeout));
   }
   // Told before anything is taken over.
   settings.pidFile?.check();

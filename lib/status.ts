@@ -71,11 +71,14 @@ export function statusOf({ generation, predecessor, phase, control, estate }: Su
     phase,
     startedAt: new Date(performance.timeOrigin).toISOString(),
     uptime: Math.round(performance.now()),
-    listeners: estate.served.map(({ place, service, connections }) => ({
-      ...whereIs(place),
-      accepting: service === 'accepting',
-      connections: connections.sockets.size,
-    })),
+    listeners: [
+      ...estate.served.map(({ place, service, connections }) => ({
+        ...whereIs(place),
+        accepting: service === 'accepting',
+        connections: connections.sockets.size,
+      })),
+      ...estate.held.map((place) => ({ ...whereIs(place), accepting: false, connections: 0 })),
+    ],
     datagramSockets: estate.receivers.map(({ place, service }) => ({
       ...whereIs(place),
       receiving: service === 'accepting',

@@ -18,6 +18,7 @@ export const frameTypes = {
   PROGRESS: 14,
   RELEASED: 15,
   UNCLAIMED: 16,
+  RETIRE: 17,
 } as const;
 
 export type FrameName = keyof typeof frameTypes;

@@ -36,11 +36,21 @@ export type PredecessorEnd =
   /** It went without a word. */
   | { readonly how: 'died' };
 
+/** What the primary of a cluster tells one of its workers: to leave. */
+export interface Retirement {
+  /** How long it may take, in milliseconds; 0 cuts off what is left at once. */
+  readonly timeout: number;
+  /** When idle connections are closed, in milliseconds from then; null: their own keep-alive timeout does it. */
+  readonly idle: number | null;
+}
+
 /** What the successor hears from its predecessor after commit. */
 export interface AfterCommit {
   /** Returns whether the connection is served here; it is taken over then. */
   readonly onConnection: (connection: Arriving) => boolean;
   readonly onLateState: (state: SavedState) => Promise<unknown>;
+  /** Only the primary of a cluster says it, and only to its workers. */
+  readonly onRetire?: (retirement: Retirement) => void;
   readonly onEnd: (end: PredecessorEnd) => void;
 }
 
@@ -198,7 +208,7 @@ export class Takeover implements Inheritance {
    * After the decision: closes what nobody took, tells the predecessor which those were, and listens to it until it is
    * gone.
    */
-  settle({ onConnection, onLateState, onEnd }: AfterCommit): void {
+  settle({ onConnection, onLateState, onRetire, onEnd }: AfterCommit): void {
     const { control } = this.#channel;
     const unclaimed = this.unclaimed.map(({ name }) => name);
     // Without their names the predecessor would keep its copies while it drains, and whoever connects would wait in a
@@ -218,6 +228,7 @@ export class Takeover implements Inheritance {
       });
     });
     control.on('CONNECTIONS', (frame) => receiveConnections(this.#channel, frame, onConnection));
+    control.on('RETIRE', (frame) => onRetire?.(readRetirement(frame)));
     control.on('RELEASED', () => {
       end = { how: 'released' };
     });
@@ -264,6 +275,11 @@ export class Takeover implements Inheritance {
     for (const { descriptor } of this.#inherited.values()) descriptor.close();
     this.#inherited.clear();
   }
+}
+
+function readRetirement(frame: Frame): Retirement {
+  const idle = frame.payload.idle == null ? null : readInteger(frame, 'idle');
+  return { timeout: readInteger(frame, 'timeout'), idle };
 }
 
 function checkVersion(welcome: Frame): void {

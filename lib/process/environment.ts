@@ -5,6 +5,9 @@ import { OwnedFd } from '../fd/owned-fd.ts';
 /** `<control fd>,<lane fd>`: this process was spawned by its predecessor's `upgrade()`. */
 export const channelVariable = 'FD_HANDOFF_CHANNEL';
 
+/** The same for a process that its cluster's primary has forked, by `workers()`. */
+export const workerVariable = 'FD_HANDOFF_WORKER';
+
 /** The number of the descriptor that standard error really is, while descriptor 2 is a pipe to the predecessor. */
 export const stderrVariable = 'FD_HANDOFF_STDERR';
 
@@ -33,22 +36,33 @@ export function takeInheritedChannel(environment: NodeJS.ProcessEnv = process.en
   const stderr = takeVariable(environment, stderrVariable);
   if (channel === undefined) return null;
   closeProgramDescriptors(environment);
-  const [control, lane, ...rest] = channel.split(',').map((text) => parseDescriptor(channelVariable, text));
-  if (control === undefined || lane === undefined || rest.length > 0) throw malformed(channelVariable, channel);
+  return ownChannel(channelVariable, channel, stderr);
+}
+
+/** The connections to the primary that has forked this process; null where it was forked by something else. */
+export function takeWorkerChannel(environment: NodeJS.ProcessEnv = process.env): InheritedChannel | null {
+  const channel = takeVariable(environment, workerVariable);
+  const stderr = takeVariable(environment, stderrVariable);
+  return channel === undefined ? null : ownChannel(workerVariable, channel, stderr);
+}
+
+function ownChannel(variable: string, channel: string, stderr: string | undefined): InheritedChannel {
+  const [control, lane, ...rest] = channel.split(',').map((text) => parseDescriptor(variable, text));
+  if (control === undefined || lane === undefined || rest.length > 0) throw malformed(variable, channel);
   const owned: OwnedFd[] = [];
-  const take = (variable: string, value: string, fd: number, purpose: string) => {
+  const take = (name: string, value: string, fd: number, purpose: string) => {
     try {
       const descriptor = own(fd, purpose);
       owned.push(descriptor);
       return descriptor;
     } catch (error) {
       for (const descriptor of owned) descriptor.close();
-      throw malformed(variable, value, error);
+      throw malformed(name, value, error);
     }
   };
   return {
-    control: take(channelVariable, channel, control, 'the control connection to the predecessor'),
-    lane: take(channelVariable, channel, lane, 'the lane from the predecessor'),
+    control: take(variable, channel, control, 'the control connection to the predecessor'),
+    lane: take(variable, channel, lane, 'the lane from the predecessor'),
     stderr:
       stderr === undefined
         ? null

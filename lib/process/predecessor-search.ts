@@ -9,7 +9,7 @@ import { checkControlPath, claimUnixPath, connectTo } from '../handoff/control-p
 import { controlBacklog } from '../handoff/reception.ts';
 import { Takeover } from '../handoff/successor.ts';
 import { CapturedStderr } from './captured-stderr.ts';
-import { takeInheritedChannel } from './environment.ts';
+import { takeInheritedChannel, takeWorkerChannel } from './environment.ts';
 import { Survival } from './survival.ts';
 
 export interface SearchOptions {
@@ -83,6 +83,31 @@ export async function findPredecessor({ control, intent, timeout }: SearchOption
   throw new HandoffError(
     'ERR_HANDOFF_ALREADY_OWNED',
     `The control path ${control} changed hands ${rounds} times while this process tried to take over: are several versions being started at once?`,
+  );
+}
+
+/**
+ * Takes copies of the listeners of the primary that has forked this worker.
+ *
+ * @throws ERR_HANDOFF_UNSUPPORTED_PLATFORM where it was forked by something else than `workers()`,
+ *   ERR_HANDOFF_PREDECESSOR_EXITED where the primary is gone
+ */
+export async function findPrimary(timeout: number): Promise<Found> {
+  const inherited = takeWorkerChannel();
+  if (inherited === null) {
+    // `listen({ fd })` sends the number to the primary there, which serves whatever it has under that number.
+    throw new HandoffError(
+      'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
+      'handoff() was called in a node:cluster worker that was not forked by it: the listeners of cluster.fork() belong to the primary. Call handoff(), hold() and workers() in the primary in place of cluster.fork(), or start several processes with { share: true } instead.',
+    );
+  }
+  const stderr = inherited.stderr === null ? null : new CapturedStderr(inherited.stderr);
+  const takeover = await takeOver(inherited.control, inherited.lane, 'share', timeout);
+  if (takeover !== null) return { is: 'takeover', takeover, stderr };
+  stderr?.restore();
+  throw new HandoffError(
+    'ERR_HANDOFF_PREDECESSOR_EXITED',
+    `The primary of this worker is gone, before it had given it a listener (its parent is process ${process.ppid} now).`,
   );
 }
 

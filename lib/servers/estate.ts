@@ -19,13 +19,14 @@ import {
 import { AdoptedConnections } from './adopted-connections.ts';
 import { BoundSocket } from './bound-socket.ts';
 import type { Connections } from './connections.ts';
+import type { Dependant } from './dependant.ts';
 import { type DrainCounts, type DrainEnd, type DrainOrder, drain } from './drain.ts';
 import { HeldSocket } from './held-socket.ts';
 import { datagramType, isReadByHttp } from './internals.ts';
 import { defaultBacklog } from './listener.ts';
 import { givenSizeLimit, type Mover } from './mover.ts';
 import type { Place } from './place.ts';
-import { PlaceChoice } from './place-choice.ts';
+import { type Binding, PlaceChoice } from './place-choice.ts';
 import { checkUnbound, Receiver } from './receiver.ts';
 import { type ConnectionsLeave, routeOf, Served } from './served.ts';
 import { restoreResumption, saveResumption } from './tls-resumption.ts';
@@ -72,6 +73,9 @@ export interface Bound extends BoundAddress {
   readonly peer?: BoundAddress;
 }
 
+/** Where `hold()` is to listen: what becomes of connections is the business of whoever accepts them. */
+export type HoldOptions = Omit<ListenOptions, 'connections'>;
+
 /** Where a server listens. */
 export interface Listening extends BoundAddress {
   readonly name: string;
@@ -113,6 +117,9 @@ export class Estate {
   readonly #places: PlaceChoice;
   readonly #served = new Map<string, Served>();
   readonly #receivers = new Map<string, Receiver>();
+  /** Bound for others, who have copies: nothing is accepted here. */
+  readonly #held = new Map<string, Place>();
+  readonly #dependants = new Set<Dependant>();
   readonly #descriptors = new Map<string, OwnedFd>();
   readonly #states = new Map<string, StateHooks>();
   readonly #adopters = new Map<string, Adopter>();
@@ -122,9 +129,9 @@ export class Estate {
   readonly #names = new Set<string>();
 
   /** @param inheritance what came from the predecessor; null where there was none */
-  constructor(inheritance: Inheritance | null) {
+  constructor(inheritance: Inheritance | null, binding: Binding = 'binds') {
     this.#inheritance = inheritance;
-    this.#places = new PlaceChoice(inheritance);
+    this.#places = new PlaceChoice(inheritance, binding);
   }
 
   get served(): readonly Served[] {
@@ -138,17 +145,7 @@ export class Estate {
   /** Gives `server` the predecessor's listener, or a new one. Nothing is accepted yet. */
   async listen(server: Server, options: ListenOptions): Promise<Served> {
     this.#checkServer(server);
-    if (typeof options !== 'object' || options === null) {
-      throw invalidType('listen() needs an object that says where: { port } or { path }.');
-    }
-    const address = await resolveAddress(options);
-    return this.#naming(options.name ?? defaultName(address), async (name) => {
-      const place = await this.#places.choose(name, address, {
-        backlog: options.backlog ?? defaultBacklog,
-        mode: options.mode,
-        ipv6Only: options.ipv6Only ?? false,
-        reusePort: options.reusePort ?? false,
-      });
+    return this.#placing('listen', options, async (name, place) => {
       const served = new Served(server, place, options.connections ?? 'move');
       this.#served.set(name, served);
       if (server instanceof TlsServer) await this.#shareResumption(name, server);
@@ -171,6 +168,25 @@ export class Estate {
       this.#receivers.set(name, receiver);
       return receiver;
     });
+  }
+
+  /** The predecessor's listener, or a new one, on which this process does not accept: others do, with copies of it. */
+  async hold(options: HoldOptions): Promise<Place> {
+    return this.#placing('hold', options, async (name, place) => {
+      this.#held.set(name, place);
+      return place;
+    });
+  }
+
+  /** Where others accept. */
+  get held(): readonly Place[] {
+    return [...this.#held.values()];
+  }
+
+  /** Registers who serves with copies of the listeners, and is drained together with the servers; returns what undoes it. */
+  join(dependant: Dependant): () => void {
+    this.#dependants.add(dependant);
+    return () => this.#dependants.delete(dependant);
   }
 
   /** The predecessor's descriptor of that name, or what `open` makes; it stays ours, the caller borrows it. */
@@ -359,6 +375,7 @@ export class Estate {
   /** Accepts again after a drain that was called off: on doubt everywhere it can. Returns what could not. */
   async acceptAgain(): Promise<Error[]> {
     const failures: Error[] = [];
+    for (const dependant of this.#dependants) dependant.serveAgain();
     for (const served of this.#everyone) {
       if (served.place.closed || served.service !== 'stopped') continue;
       await served.accept().catch((error: Error) => failures.push(error));
@@ -389,6 +406,7 @@ export class Estate {
     const ends = await Promise.all([
       drain(this.#adopted, order, () => this.#adopted.announceClose()),
       ...this.served.map((served) => served.drain(order)),
+      ...[...this.#dependants].map((dependant) => dependant.drain(order)),
     ]);
     const counts = { moved: 0, drained: 0, forced: 0 };
     for (const end of ends) {
@@ -411,7 +429,7 @@ export class Estate {
   abandon(names: readonly string[]): void {
     for (const name of names) {
       try {
-        (this.#served.get(name) ?? this.#receivers.get(name))?.place.remove();
+        this.#allPlaces.find((place) => place.name === name)?.remove();
       } catch {
         // A socket file that cannot be removed is stale now, and the next one who wants the path removes it.
       }
@@ -420,17 +438,23 @@ export class Estate {
 
   /** Closes this process's listeners; `remove` for good: nobody inherits them, so socket files go too. */
   closeListeners(how: 'close' | 'remove'): Error[] {
-    return eachOf(this.#everyone, ({ place }) => place[how]());
+    return eachOf(this.#allPlaces, (place) => place[how]());
   }
 
   /** Closes this process's copies. Returns what could not be closed; all the rest is. */
   close(): Error[] {
     for (const { connections } of this.#served.values()) connections.forget();
+    for (const dependant of this.#dependants) dependant.letGo();
     return [
       ...this.closeListeners('close'),
       ...eachOf(this.receivers, (receiver) => receiver.close()),
       ...eachOf([...this.#descriptors.values()], (descriptor) => descriptor.close()),
     ];
+  }
+
+  /** Closes connections that wait for a next request. */
+  closeIdle(): void {
+    for (const { connections } of this.#served.values()) connections.closeIdle();
   }
 
   /** Closes everything for good. Returns what could not be closed or removed; all the rest is. */
@@ -470,11 +494,36 @@ export class Estate {
     return [...this.served, ...this.receivers];
   }
 
+  get #allPlaces(): Pick<Place, 'name' | 'close' | 'remove'>[] {
+    return [...this.#everyone.map(({ place }) => place), ...this.held];
+  }
+
   /** What can be handed over. */
   #bound(): BoundSocket[] {
     const bound: BoundSocket[] = [];
-    for (const { place } of this.#everyone) if (place instanceof BoundSocket && !place.closed) bound.push(place);
+    for (const place of this.#allPlaces) if (place instanceof BoundSocket && !place.closed) bound.push(place);
     return bound;
+  }
+
+  /** Checks where it is to be, and makes something of the place. */
+  async #placing<Made>(
+    method: string,
+    options: ListenOptions,
+    make: (name: string, place: Place) => Promise<Made>,
+  ): Promise<Made> {
+    if (typeof options !== 'object' || options === null) {
+      throw invalidType(`${method}() needs an object that says where: { port } or { path }.`);
+    }
+    const address = await resolveAddress(options);
+    return this.#naming(options.name ?? defaultName(address), async (name) => {
+      const place = await this.#places.choose(name, address, {
+        backlog: options.backlog ?? defaultBacklog,
+        mode: options.mode,
+        ipv6Only: options.ipv6Only ?? false,
+        reusePort: options.reusePort ?? false,
+      });
+      return make(name, place);
+    });
   }
 
   /** The routes whose connections the server in this place takes: its own name, and the one that the predecessor gave it. */

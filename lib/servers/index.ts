@@ -1,12 +1,14 @@
 /** Adopting listeners into Node's servers, and draining those: what the face needs of this layer. */
 export { type BoundAddress, formatAddress } from './address.ts';
 export { boundAddress } from './bound-socket.ts';
+export type { Dependant } from './dependant.ts';
 export type { DrainCounts, DrainEnd, DrainLimits, DrainOrder } from './drain.ts';
 export {
   type Adopter,
   type Bound,
   type DatagramOptions,
   Estate,
+  type HoldOptions,
   type Listening,
   type ListenOptions,
   type StateHooks,

@@ -4,7 +4,7 @@ import { bindTcp, listen } from '../fd/socket.ts';
 import type { NamedDescriptor } from '../handoff/manifest.ts';
 import type { Address } from './address.ts';
 import { BoundSocket, bindPath } from './bound-socket.ts';
-import { setUnixAddress } from './internals.ts';
+import { listenOn, setUnixAddress } from './internals.ts';
 import type { Place } from './place.ts';
 
 /** Node's default: the kernel caps it at net.core.somaxconn (4096 on Linux since 5.4). */
@@ -44,10 +44,7 @@ export class Listener extends BoundSocket implements Place {
   }
 
   attach(server: Server): void {
-    this.lend((fd) => {
-      // The backlog by position: `options.backlog` is ignored with a descriptor, and 511 set for all who share it.
-      server.listen({ fd }, this.backlog);
-    });
+    this.lend((fd) => listenOn(server, fd, this.backlog));
     if (this.address.path !== undefined) setUnixAddress(server, this.address.path);
   }
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:dgram';
+import { HandoffError } from '../fd/handoff-error.ts';
 import { isSupported } from '../fd/native.ts';
 import type { Inheritance } from '../handoff/inheritance.ts';
 import type { Inherited } from '../handoff/manifest.ts';
@@ -10,21 +11,29 @@ import type { Place } from './place.ts';
 import { PlainDatagramPlace } from './plain-datagram-place.ts';
 import { PlainPlace } from './plain-place.ts';
 
+/** Whether this process binds what it did not inherit. A cluster's worker has what its primary holds, and nothing else. */
+export type Binding = 'binds' | 'inherits-only';
+
 /** Where each server and datagram socket of this process gets its place: in a listener of the predecessor's, or in a new one. */
 export class PlaceChoice {
   readonly #inheritance: Inheritance | null;
+  readonly #binding: Binding;
   /** What the predecessor called a listener that has another name here. */
   readonly #formerNames = new Map<string, string>();
 
-  constructor(inheritance: Inheritance | null) {
+  constructor(inheritance: Inheritance | null, binding: Binding) {
     this.#inheritance = inheritance;
+    this.#binding = binding;
   }
 
   /** The place of that name: the predecessor's listener where it is what is asked for, else a new one. */
   async choose(name: string, address: Address, options: ListenerOptions): Promise<Place> {
     if (!isSupported()) return new PlainPlace(name, address, options.backlog);
     const inherited = this.#inherit(name, address, 'listener');
-    if (inherited === null) return Listener.bind(name, address, options);
+    if (inherited === null) {
+      if (this.#binding === 'inherits-only') throw notHeld(name, address);
+      return Listener.bind(name, address, options);
+    }
     this.#formerNames.set(name, inherited.entry.name);
     return Listener.adopt(name, inherited.descriptor, options.backlog);
   }
@@ -62,4 +71,12 @@ export class PlaceChoice {
     const found = named ?? (anonymous ? undefined : fitting[0]);
     return found === undefined ? null : inheritance.take(found.name);
   }
+}
+
+function notHeld(name: string, address: Address): HandoffError {
+  const where = address.family === 'unix' ? `path: '${address.path}'` : `port: ${address.port}`;
+  return new HandoffError(
+    'ERR_HANDOFF_REFUSED',
+    `The cluster's primary holds no listener "${name}" at this address, and a worker binds none: call hold({ ${where} }) there before workers().`,
+  );
 }

@@ -15,6 +15,7 @@ test('it tells what there is, as JSON', async () => {
     await estate.listen(http.createServer(), { name: 'admin', port: 0, host: '127.0.0.1' });
     const metrics = await estate.bind(dgram.createSocket('udp4'), { name: 'metrics', port: 0, address: '127.0.0.1' });
     await estate.bind(dgram.createSocket('udp4'), { name: 'log', path: '@fd-handoff-status-test' });
+    await estate.hold({ name: 'workers', port: 0, host: '127.0.0.1' });
     await estate.state('counters', { save: () => 1, restore: () => {} });
     const [web] = estate.served;
     await web?.accept();
@@ -34,6 +35,7 @@ test('it tells what there is, as JSON', async () => {
       listeners: [
         { name: 'web', address: '127.0.0.1', port, path: null, accepting: true, connections: 1 },
         expect.objectContaining({ name: 'admin', accepting: false, connections: 0 }),
+        expect.objectContaining({ name: 'workers', address: '127.0.0.1', accepting: false, connections: 0 }),
       ],
       datagramSockets: [
         { name: 'metrics', address: '127.0.0.1', port: metrics.place.address.port, path: null, receiving: true },

@@ -16,10 +16,14 @@ export class StrictLoad {
     for (const load of this.#loads) load.start();
   }
 
-  /** Resolves when that process has answered both kinds of clients. */
-  async servedBy(pid: number): Promise<void> {
+  /** Resolves when one of these processes has answered the clients of the one kind, and one of them those of the other. */
+  async servedBy(...pids: number[]): Promise<void> {
     for (const load of this.#loads) {
-      await expect.poll(() => load.snapshot().total.servedBy[pid] ?? 0, { timeout: 30_000 }).toBeGreaterThan(0);
+      const answers = () => {
+        const { servedBy } = load.snapshot().total;
+        return pids.reduce((sum, pid) => sum + (servedBy[pid] ?? 0), 0);
+      };
+      await expect.poll(answers, { timeout: 30_000 }).toBeGreaterThan(0);
     }
   }
 

@@ -63,6 +63,9 @@ describe('encodeFrame', () => {
       DRAINED: 12,
       STATUS: 13,
       PROGRESS: 14,
+      RELEASED: 15,
+      UNCLAIMED: 16,
+      RETIRE: 17,
     });
   });
 

@@ -3,7 +3,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { getCloseOnExec, pipe, setCloseOnExec } from '../../../lib/fd/descriptor.ts';
 import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
 import { socketPair } from '../../../lib/fd/socket.ts';
-import { channelVariable, stderrVariable, takeInheritedChannel } from '../../../lib/process/environment.ts';
+import {
+  channelVariable,
+  stderrVariable,
+  takeInheritedChannel,
+  takeWorkerChannel,
+  workerVariable,
+} from '../../../lib/process/environment.ts';
 import { DescriptorCheck } from '../../support/open-descriptors.ts';
 
 let descriptors: DescriptorCheck;
@@ -39,6 +45,18 @@ describe('what a spawned successor inherits', () => {
     expect([control, lane, writer].every(getCloseOnExec)).toBe(true);
     expect(takeInheritedChannel(environment)).toBeNull();
     for (const descriptor of [taken?.control, taken?.lane, taken?.stderr]) descriptor?.close();
+  });
+
+  it("is told a cluster's worker by a variable of its own, which a successor does not take", () => {
+    const environment = { [workerVariable]: `${control},${lane}`, OTHER: 'kept' };
+    expect(takeInheritedChannel(environment)).toBeNull();
+    const taken = takeWorkerChannel(environment);
+    expect(environment).toEqual({ OTHER: 'kept' });
+    expect([taken?.control.fd, taken?.lane.fd, taken?.stderr]).toEqual([control, lane, null]);
+    expect([control, lane].every(getCloseOnExec)).toBe(true);
+    expect(takeWorkerChannel(environment)).toBeNull();
+    for (const descriptor of [taken?.control, taken?.lane]) descriptor?.close();
+    expect(() => takeWorkerChannel({ [workerVariable]: 'x' })).toThrow(/FD_HANDOFF_WORKER is "x"/);
   });
 
   it('closes the listeners that a program without the library would have used', () => {

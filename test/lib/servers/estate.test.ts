@@ -9,6 +9,7 @@ import { bindTcp, listen } from '../../../lib/fd/socket.ts';
 import type { Inheritance } from '../../../lib/handoff/inheritance.ts';
 import { describeForManifest, type Inherited, type NamedDescriptor } from '../../../lib/handoff/manifest.ts';
 import type { SavedState } from '../../../lib/handoff/state.ts';
+import type { Dependant } from '../../../lib/servers/dependant.ts';
 import { Estate } from '../../../lib/servers/estate.ts';
 import { DatagramClient } from '../../support/datagram-client.ts';
 import { drainOrder } from '../../support/drain-order.ts';
@@ -309,6 +310,64 @@ describe('a listener that the successor has no use for', () => {
     estate.abandon(['log']);
     expect(estate.descriptors).toEqual([{ name: 'log', fd }]);
     expect(describeForManifest({ name: 'log', fd }).kind).toBe('file');
+  });
+});
+
+describe('holding', () => {
+  it('binds or inherits as listening does, and goes over, but nobody accepts here', async () => {
+    const first = estateOf();
+    const held = await first.hold({ ...local, name: 'web' });
+    await first.accept();
+    const client = net.connect(held.address.port as number, '127.0.0.1');
+    await once(client, 'connect');
+    const second = estateOf(new Received(first.descriptors));
+    const server = net.createServer((socket) => socket.end('from the second'));
+    const listening = await second.listen(server, { ...local, name: 'web' });
+    expect([held.inherited, listening.place.inherited]).toEqual([false, true]);
+    expect(listening.place.address).toEqual(held.address);
+    await second.accept();
+    // It connected before anybody accepted, and waited in the queue.
+    expect(String((await once(client, 'data'))[0])).toBe('from the second');
+    client.destroy();
+    const third = estateOf(new Received(second.descriptors));
+    expect(await third.hold({ ...local, name: 'web' })).toMatchObject({ inherited: true });
+    await expect(third.hold({ ...local, name: 'web' })).rejects.toMatchObject({ code: 'ERR_HANDOFF_ALREADY_OWNED' });
+  });
+
+  it('a process that only inherits is told what to hold for it, and binds nothing', async () => {
+    const worker = new Estate(null, 'inherits-only');
+    estates.push(worker);
+    await expect(worker.listen(hello(), { port: 4711 })).rejects.toMatchObject({
+      code: 'ERR_HANDOFF_REFUSED',
+      message: expect.stringContaining('call hold({ port: 4711 }) there before workers()'),
+    });
+    await expect(worker.listen(hello(), { path: '/web.sock' })).rejects.toThrow("hold({ path: '/web.sock' })");
+  });
+});
+
+describe('who serves with copies of the listeners', () => {
+  it('is drained together with the servers, serves again with them, and is let go of', async () => {
+    const calls: string[] = [];
+    const dependant: Dependant = {
+      drain: async () => {
+        calls.push('drain');
+        return { how: 'drained', counts: { moved: 0, drained: 0, forced: 2 } };
+      },
+      serveAgain: () => calls.push('serveAgain'),
+      letGo: () => calls.push('letGo'),
+    };
+    const estate = estateOf();
+    const part = estate.join(dependant);
+    expect(await estate.drain(drainOrder())).toEqual({
+      how: 'drained',
+      counts: { moved: 0, drained: 0, forced: 2 },
+    });
+    await estate.acceptAgain();
+    estate.close();
+    expect(calls).toEqual(['drain', 'serveAgain', 'letGo']);
+    part();
+    await estate.drain(drainOrder());
+    expect(calls).toHaveLength(3);
   });
 });
 

@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -21,9 +23,11 @@ import {
   setUnixAddress,
   stopReceiving,
 } from '../../../lib/servers/internals.ts';
+import { libraryFile, outcome, typescriptOptions } from '../../support/child-script.ts';
 import { DatagramClient } from '../../support/datagram-client.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ServedServer } from '../../support/served-server.ts';
+import { TemporaryFolder } from '../../support/temporary-folder.ts';
 
 const request = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
@@ -225,4 +229,45 @@ describe(`the internals of Node ${process.version}, dgram`, () => {
       expect.objectContaining({ code: 'ERR_HANDOFF_UNSUPPORTED_PLATFORM' }),
     );
   });
+});
+
+/** Primary and worker in one script: the worker says to each client who it is, and how long its queue is to be. */
+const clustered = `
+  import cluster from 'node:cluster';
+  import { once } from 'node:events';
+  import net from 'node:net';
+  import { describe } from ${libraryFile('fd/describe.ts')};
+  import { bindTcp, bindUnix, listen } from ${libraryFile('fd/socket.ts')};
+  import { listenOn } from ${libraryFile('servers/internals.ts')};
+
+  const path = process.cwd() + '/worker.sock';
+  if (cluster.isPrimary) {
+    const fds = [bindTcp('127.0.0.1', 0), bindUnix(path)];
+    for (const fd of fds) listen(fd, 5);
+    cluster.setupPrimary({ stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...fds] });
+    const worker = cluster.fork();
+    await once(worker, 'message');
+    for (const where of [{ port: describe(fds[0]).port, host: '127.0.0.1' }, { path }]) {
+      const [data] = await once(net.connect(where), 'data');
+      console.log(String(data) === String(worker.process.pid) ? 'the worker' : 'somebody else');
+    }
+    worker.kill();
+    await once(worker, 'exit');
+    process.exit();
+  }
+  for (const fd of [4, 5]) {
+    const server = net.createServer((socket) => socket.end(String(process.pid)));
+    listenOn(server, fd, 5);
+    await once(server, 'listening');
+  }
+  process.send('up');
+`;
+
+it('listenOn: a cluster worker accepts by itself on what it inherited, over TCP and a Unix socket', async () => {
+  using folder = new TemporaryFolder();
+  const script = folder.file('clustered.mjs');
+  writeFileSync(script, clustered);
+  const child = spawn(process.execPath, [...typescriptOptions.slice(0, 2), script], { cwd: folder.path });
+  const { stdout, stderr } = await outcome(child);
+  expect({ stdout, stderr }).toEqual({ stdout: 'the worker\nthe worker\n', stderr: '' });
 });

@@ -1,0 +1,60 @@
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { readTimeout, type Settings } from './options.ts';
+import { scriptOfThisProcess } from './process/start.ts';
+import type { PoolPlan } from './process/worker-pool.ts';
+
+/** How many workers to fork, and how; everything has a default. */
+export interface WorkersOptions {
+  /** How many; by default as many as the machine runs at the same time (`os.availableParallelism()`). */
+  readonly count?: number;
+  /** The script that they run; by default the primary's own, which asks `cluster.isPrimary`. */
+  readonly script?: string;
+  /** Its arguments; by default the primary's own, or none with another `script`. */
+  readonly args?: readonly string[];
+  /** Added to the primary's environment. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** How long a worker may take from its start to ready, in milliseconds; the primary's by default. */
+  readonly readyTimeout?: number;
+  /** How long a worker may take to finish what it has, in milliseconds; the primary's by default. */
+  readonly drainTimeout?: number;
+}
+
+/** The options with their defaults, checked. */
+export function readWorkersOptions(
+  { count = availableParallelism(), script, args, env = {}, readyTimeout, drainTimeout }: WorkersOptions,
+  settings: Settings,
+): Omit<PoolPlan, 'generation' | 'listeners' | 'stderr'> {
+  if (!Number.isInteger(count) || count < 1) {
+    throw Object.assign(
+      new RangeError(
+        `The value of "count" is out of range. It must be a whole number of at least 1. Received ${count}`,
+      ),
+      { code: 'ERR_OUT_OF_RANGE' },
+    );
+  }
+  const own = scriptOfThisProcess();
+  const path = script === undefined ? own?.script : script;
+  if (typeof path !== 'string' || path === '') {
+    throw invalid(
+      'The "script" option must be a path; it has no default where this process was started without a script.',
+    );
+  }
+  if (args !== undefined && !(Array.isArray(args) && args.every((argument) => typeof argument === 'string'))) {
+    throw invalid(`The "args" option must be an array of strings. Received ${typeof args}`);
+  }
+  if (typeof env !== 'object' || env === null) throw invalid(`The "env" option must be an object. Received ${env}`);
+  return {
+    count,
+    script: resolve(path),
+    args: args ?? (script === undefined ? (own?.args ?? []) : []),
+    cwd: own?.cwd ?? process.cwd(),
+    env,
+    readyTimeout: readTimeout('readyTimeout', readyTimeout ?? settings.readyTimeout),
+    drainTimeout: readTimeout('drainTimeout', drainTimeout ?? settings.drainTimeout),
+  };
+}
+
+function invalid(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
+}
