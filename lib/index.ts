@@ -39,6 +39,7 @@ import { endFailed, firstWord, type Meeting, successionOf } from './process/meet
 import type { PidFile } from './process/pid-file.ts';
 import { isClusterWorker, leaveWithPrimary } from './process/pool-membership.ts';
 import { type Found, findPredecessor, findPrimary } from './process/predecessor-search.ts';
+import { type Membership, roster } from './process/roster.ts';
 import type { SignalMap as SignalMapOf } from './process/signal-map.ts';
 import { type SignalHooks, SignalListeners, type SignalOrder } from './process/signals.ts';
 import { SpawnedSuccessor } from './process/spawned-successor.ts';
@@ -141,6 +142,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   readonly #estate: Estate;
   readonly #control: ControlPost;
   readonly #signals: SignalListeners<Handoff> | null;
+  readonly #membership: Membership;
   readonly #takeover: Takeover | null;
   readonly #survival: Survival | null;
   readonly #force = new AbortController();
@@ -185,6 +187,11 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     takeover?.calledOff.addEventListener('abort', () => this.#letGoIfStarting(), { once: true });
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
+    });
+    this.#membership = roster.join({
+      listens: settings.signals !== null,
+      exits: settings.exit,
+      owns: () => !this.#isIn('draining') && !this.#isIn('shutting-down') && !this.#isIn('left'),
     });
     this.#signals =
       settings.signals === null
@@ -421,6 +428,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     requireMainThread();
     checkCommand(options);
     this.#mustServe('reexec()');
+    if (this.#membership.hasCompany) {
+      throw new HandoffError(
+        'ERR_HANDOFF_BUSY',
+        'reexec() replaces the whole process, and would take its other handoffs along without handing them over: call their shutdown() first, or use upgrade().',
+      );
+    }
     if (this.#heir !== null || this.#standsBeside()) {
       throw new HandoffError(
         'ERR_HANDOFF_BUSY',
@@ -628,8 +641,9 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 
   #replaceOnSignal(signal: NodeJS.Signals, vetoed: boolean, replace: () => Promise<unknown>): Promise<void> {
-    // A signal that goes to a whole process group reaches the primary as well, and what it means is done there.
-    if (isClusterWorker()) return Promise.resolve();
+    // What replaces the process is done once: by the first of its handoffs, whose successor takes over from the others by
+    // their control paths. And a signal that goes to a whole process group reaches a worker's primary as well.
+    if (isClusterWorker() || !this.#membership.leads) return Promise.resolve();
     return this.#reported(() => {
       if (!vetoed) return replace();
       throw new HandoffError(
@@ -925,7 +939,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     });
     const said = this.#sendLateStates(successor, died.signal).catch((error) => this.#report(error));
     const limits = this.#handoffLimits();
-    const settled = Promise.all([said, successor.settled]);
+    // Until the others are the successor's too, it may still fail as a whole, and everything is given back.
+    const settled = Promise.all([said, successor.settled, this.#membership.othersHandedOver()]);
     await this.#drainToEnd('handoff', limits, { successor, pid, died: died.signal, mover, settled });
   }
 
@@ -1025,6 +1040,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
         cwd: options.cwd ?? start.cwd,
         env: options.env ?? process.env,
         stderr: options.stderr ?? (sameProgram ? 'capture' : 'inherit'),
+        ordinal: this.#membership.ordinal,
         program: ready === null ? null : { listeners: this.#estate.descriptors, ready: ready.writer },
       },
       signal,
@@ -1154,8 +1170,10 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     }
     this.#settleClosed(report);
     // A process whose `ready()` has failed is ended by whoever called that, unless it was told to stop besides.
-    if (!this.#settings.exit || (report.reason === 'called-off' && !this.#toldToStop)) return;
-    await leave(report.reason === 'shutdown' && report.forced > 0 ? 1 : 0);
+    const leaves = this.#settings.exit && (report.reason !== 'called-off' || this.#toldToStop);
+    const ownCode = report.reason === 'shutdown' && report.forced > 0 ? 1 : 0;
+    const exitCode = this.#membership.depart(leaves ? ownCode : null);
+    if (exitCode !== null) await leave(exitCode);
   }
 
   /**
@@ -1218,6 +1236,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const from = this.#phase.is;
     const cause = causeOf(from, phase.is);
     this.#phase = phase;
+    this.#membership.noteChange();
     diagnosticsChannel('fd-handoff:phase').publish({ from, to: phase.is, cause });
   }
 
@@ -1340,6 +1359,17 @@ export async function handoff(options: HandoffOptions = {}): Promise<Handoff> {
       'handoff() was called in a worker thread, which gets no signals: give { signals: false }, or call it in the main thread.',
     );
   }
+  const ordinal = roster.begin();
+  try {
+    return await begin(settings, ordinal);
+  } catch (error) {
+    roster.giveUp();
+    throw error;
+  }
+}
+
+/** Makes the process's part from what there is before it. */
+async function begin(settings: Settings, ordinal: number): Promise<Handoff> {
   // Who is named by the PID file and reached on the control path is a worker's primary.
   if (isClusterWorker() && isSupported()) {
     const own = { ...settings, control: null, pidFile: null, share: true };
@@ -1351,6 +1381,7 @@ export async function handoff(options: HandoffOptions = {}): Promise<Handoff> {
   const found = await findPredecessor({
     control: settings.control,
     intent: settings.share ? 'share' : 'takeover',
+    ordinal,
     timeout: settings.readyTimeout,
   });
   return new Handoff(settings, found);

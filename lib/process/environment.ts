@@ -5,6 +5,12 @@ import { OwnedFd } from '../fd/owned-fd.ts';
 /** `<control fd>,<lane fd>`: this process was spawned by its predecessor's `upgrade()`. */
 export const channelVariable = 'FD_HANDOFF_CHANNEL';
 
+/**
+ * For which call of `handoff()` the channel is, counted from 0, in a process that has several; 0 where it is not set. The
+ * others take over by their control paths.
+ */
+export const ordinalVariable = 'FD_HANDOFF_ORDINAL';
+
 /** The same for a process that its cluster's primary has forked, by `workers()`. */
 export const workerVariable = 'FD_HANDOFF_WORKER';
 
@@ -27,11 +33,28 @@ export interface InheritedChannel {
   readonly stderr: OwnedFd | null;
 }
 
+/** A channel that was read, and the call of `handoff()` that it is for has not come yet. */
+let waiting: { readonly ordinal: number; readonly channel: InheritedChannel } | null = null;
+
 /**
- * The connections to the process that spawned this one; null where nobody did. The variables are removed as soon as they
- * are read: a helper that this process starts would believe that it had a predecessor, and block or fail.
+ * The connections to the process that spawned this one, for the call of `handoff()` with that number; null where nobody
+ * spawned it, or they are for another call. The variables are removed as soon as they are read: a helper that this process
+ * starts would believe that it had a predecessor, and block or fail.
  */
-export function takeInheritedChannel(environment: NodeJS.ProcessEnv = process.env): InheritedChannel | null {
+export function takeInheritedChannel(
+  environment: NodeJS.ProcessEnv = process.env,
+  ordinal = 0,
+): InheritedChannel | null {
+  const intended = takeVariable(environment, ordinalVariable) ?? '0';
+  const read = readInheritedChannel(environment);
+  if (read !== null) waiting = { ordinal: parseNumber(ordinalVariable, intended), channel: read };
+  if (waiting?.ordinal !== ordinal) return null;
+  const { channel } = waiting;
+  waiting = null;
+  return channel;
+}
+
+function readInheritedChannel(environment: NodeJS.ProcessEnv): InheritedChannel | null {
   const channel = takeVariable(environment, channelVariable);
   const stderr = takeVariable(environment, stderrVariable);
   if (channel === undefined) return null;
@@ -47,7 +70,7 @@ export function takeWorkerChannel(environment: NodeJS.ProcessEnv = process.env):
 }
 
 function ownChannel(variable: string, channel: string, stderr: string | undefined): InheritedChannel {
-  const [control, lane, ...rest] = channel.split(',').map((text) => parseDescriptor(variable, text));
+  const [control, lane, ...rest] = channel.split(',').map((text) => parseNumber(variable, text));
   if (control === undefined || lane === undefined || rest.length > 0) throw malformed(variable, channel);
   const owned: OwnedFd[] = [];
   const take = (name: string, value: string, fd: number, purpose: string) => {
@@ -66,7 +89,7 @@ function ownChannel(variable: string, channel: string, stderr: string | undefine
     stderr:
       stderr === undefined
         ? null
-        : take(stderrVariable, stderr, parseDescriptor(stderrVariable, stderr), 'the real standard error'),
+        : take(stderrVariable, stderr, parseNumber(stderrVariable, stderr), 'the real standard error'),
   };
 }
 
@@ -80,8 +103,8 @@ function closeProgramDescriptors(environment: NodeJS.ProcessEnv): void {
   delete environment[listenFdNamesVariable];
   delete environment[listenPidVariable];
   if (ready === undefined) return;
-  close(parseDescriptor(readyVariable, ready));
-  const listeners = parseDescriptor(listenFdsVariable, count ?? '0');
+  close(parseNumber(readyVariable, ready));
+  const listeners = parseNumber(listenFdsVariable, count ?? '0');
   for (let fd = 3; fd < 3 + listeners; fd++) close(fd);
 }
 
@@ -91,7 +114,7 @@ function takeVariable(environment: NodeJS.ProcessEnv, name: string): string | un
   return value;
 }
 
-function parseDescriptor(variable: string, text: string): number {
+function parseNumber(variable: string, text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw malformed(variable, text);
   return Number(text);
 }

@@ -16,6 +16,8 @@ export interface SearchOptions {
   /** The control path; null where there is none. */
   readonly control: string | null;
   readonly intent: 'takeover' | 'share';
+  /** Which call of `handoff()` in this process it is for, from 0. */
+  readonly ordinal?: number;
   /** How long one predecessor may take to make its offer, in milliseconds. */
   readonly timeout: number;
 }
@@ -47,10 +49,10 @@ const claimTimeout = 10_000;
  * Looks for a predecessor, in the documented order: this process itself before an exec, the one that spawned this process, then whoever answers on the
  * control path. A predecessor that dies before its offer is complete has none to give: the search goes on.
  */
-export async function findPredecessor({ control, intent, timeout }: SearchOptions): Promise<Found> {
+export async function findPredecessor({ control, intent, ordinal = 0, timeout }: SearchOptions): Promise<Found> {
   const survival = Survival.take();
   if (survival !== null) return { is: 'survival', survival };
-  const inherited = takeInheritedChannel();
+  const inherited = takeInheritedChannel(process.env, ordinal);
   if (inherited !== null) {
     const stderr = inherited.stderr === null ? null : new CapturedStderr(inherited.stderr);
     const takeover = await takeOver(inherited.control, inherited.lane, intent, timeout);

@@ -14,6 +14,7 @@ import {
   listenFdNamesVariable,
   listenFdsVariable,
   listenPidVariable,
+  ordinalVariable,
   readyVariable,
   stderrVariable,
 } from './environment.ts';
@@ -51,6 +52,8 @@ export interface SpawnOptions extends Start {
    * `inherit`: for programs that do not use this library, and would lose it when this process leaves.
    */
   readonly stderr: 'capture' | 'inherit';
+  /** Which of its calls of `handoff()` is to take over from the one that spawns it, from 0. */
+  readonly ordinal?: number;
   /** For a program that may not use this library: what it needs to serve, and to say that it does. Borrowed. */
   readonly program: ProgramInheritance | null;
 }
@@ -281,6 +284,7 @@ function commandLine(options: SpawnOptions, channel: readonly [control: number, 
   const descriptors = [...listeners.map(({ fd }) => fd), ...channel];
   const numberOf = (index: number) => String(firstInherited + listeners.length + index);
   const env: NodeJS.ProcessEnv = { ...options.env, [channelVariable]: `${numberOf(0)},${numberOf(1)}` };
+  if (options.ordinal !== undefined && options.ordinal > 0) env[ordinalVariable] = String(options.ordinal);
   if (options.stderr === 'capture') env[stderrVariable] = numberOf(descriptors.push(2) - 1 - listeners.length);
   if (program === null) return { file: options.command, args: options.args, env, descriptors };
   env[readyVariable] = numberOf(descriptors.push(program.ready) - 1 - listeners.length);

@@ -5,6 +5,7 @@ import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
 import { socketPair } from '../../../lib/fd/socket.ts';
 import {
   channelVariable,
+  ordinalVariable,
   stderrVariable,
   takeInheritedChannel,
   takeWorkerChannel,
@@ -45,6 +46,17 @@ describe('what a spawned successor inherits', () => {
     expect([control, lane, writer].every(getCloseOnExec)).toBe(true);
     expect(takeInheritedChannel(environment)).toBeNull();
     for (const descriptor of [taken?.control, taken?.lane, taken?.stderr]) descriptor?.close();
+  });
+
+  it('waits for the call of handoff() that it is for, with the variables removed at once', () => {
+    const environment = { [channelVariable]: `${control},${lane}`, [ordinalVariable]: '1', OTHER: 'kept' };
+    expect(takeInheritedChannel(environment, 0)).toBeNull();
+    expect(environment).toEqual({ OTHER: 'kept' });
+    const taken = takeInheritedChannel(environment, 1);
+    expect([taken?.control.fd, taken?.lane.fd]).toEqual([control, lane]);
+    expect(takeInheritedChannel(environment, 1)).toBeNull();
+    taken?.control.close();
+    taken?.lane.close();
   });
 
   it("is told a cluster's worker by a variable of its own, which a successor does not take", () => {
