@@ -698,7 +698,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     takeover.settle({
       onConnection: (connection) => this.#mayAdopt() && this.#adopt(connection),
       onLateState: (state: SavedState) => this.#estate.restoreLate(state).catch((error) => this.#report(error)),
-      onRetire: (retirement) => this.#retire(retirement),
+      // It can come in one piece with COMMITTED: ready() resolves first, or a worker that did its part would fail by that.
+      onRetire: (retirement) => setImmediate(() => this.#retire(retirement)),
       onEnd: (end) => {
         leave();
         this.#inBackground(this.#afterPredecessor(takeover, end));
