@@ -22,12 +22,14 @@ import type { PredecessorEnd, Retirement, Takeover } from './handoff/successor.t
 import { healthListener } from './health.ts';
 import {
   checkCommand,
+  checkOptions,
   type HandoffOptions,
   type MoveOptions,
   type ReexecOptions,
   readOptions,
   readTimeout,
   type Settings,
+  type ShutdownOptions,
   type UpgradeOptions,
 } from './options.ts';
 import { Pause } from './pause.ts';
@@ -75,7 +77,7 @@ export { HandoffError, type HandoffErrorCode } from './fd/handoff-error.ts';
 export { isSupported } from './fd/native.ts';
 export { OwnedFd } from './fd/owned-fd.ts';
 export type { PeerCredentials } from './fd/peer-credentials.ts';
-export type { HandoffOptions, MoveOptions, ReexecOptions, UpgradeOptions } from './options.ts';
+export type { HandoffOptions, MoveOptions, ReexecOptions, ShutdownOptions, UpgradeOptions } from './options.ts';
 export type { SignalAction } from './process/signal-map.ts';
 export { type SignalPreset, signalPresets } from './process/signal-presets.ts';
 export type { SignalHooks } from './process/signals.ts';
@@ -335,11 +337,9 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * @throws ERR_HANDOFF_NOT_READY without a successor; ERR_HANDOFF_REFUSED for a TLS socket, for one that an HTTP server
    *   reads, and for more than 8 MiB of `data` and `head`
    */
-  async move(
-    route: string,
-    socket: Socket,
-    { data = null, head = Buffer.alloc(0), timeout = moveTimeout }: MoveOptions = {},
-  ): Promise<boolean> {
+  async move(route: string, socket: Socket, options: MoveOptions = {}): Promise<boolean> {
+    checkOptions('move()', options);
+    const { data = null, head = Buffer.alloc(0), timeout = moveTimeout } = options;
     readTimeout('timeout', timeout);
     if (this.#phase.is !== 'draining' && this.#phase.is !== 'draining-in-place') {
       throw new HandoffError(
@@ -408,6 +408,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async upgrade(options: UpgradeOptions = {}): Promise<number> {
     this.#requireSupport('upgrade()');
     requirePrimary('upgrade()');
+    checkOptions('upgrade()', options);
     checkCommand(options);
     const mode = options.keep === true ? 'keep' : 'replace';
     return this.#offer(mode, (signal) => this.#spawn(options, signal), options.signal);
@@ -426,6 +427,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#requireSupport('reexec()');
     requirePrimary('reexec()');
     requireMainThread();
+    checkOptions('reexec()', options);
     checkCommand(options);
     this.#mustServe('reexec()');
     if (this.#membership.hasCompany) {
@@ -470,18 +472,10 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /**
    * Stops accepting, finishes what is in flight, and leaves. Resolves with the report, as `closed` does. Where others
    * serve on, an idle connection is not closed before its keep-alive timeout: a request may be on its way.
-   *
-   * @param options.timeout how long finishing may take, in milliseconds; `drainTimeout` by default
-   * @param options.delay how long this process still serves before that, while `health()` says 503, in milliseconds;
-   *   `shutdownDelay` by default
    */
-  async shutdown({
-    timeout = this.#settings.drainTimeout,
-    delay: notice = this.#settings.shutdownDelay,
-  }: {
-    timeout?: number;
-    delay?: number;
-  } = {}): Promise<DrainReport> {
+  async shutdown(options: ShutdownOptions = {}): Promise<DrainReport> {
+    checkOptions('shutdown()', options);
+    const { timeout = this.#settings.drainTimeout, delay: notice = this.#settings.shutdownDelay } = options;
     readTimeout('timeout', timeout);
     readTimeout('delay', notice);
     if (notice > 0 && this.#isIn('announcing')) return this.closed;

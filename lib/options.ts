@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Json } from './channel/frame.ts';
+import { checkOptionNames } from './fd/option-names.ts';
 import type { PeerCredentials } from './fd/peer-credentials.ts';
 import { authorizeSameUser } from './handoff/reception.ts';
 import type { Handoff } from './index.ts';
@@ -82,6 +83,57 @@ export interface MoveOptions {
   readonly timeout?: number;
 }
 
+/** How a process is to leave. */
+export interface ShutdownOptions {
+  /** How long finishing may take before what is left is cut off, in milliseconds; `drainTimeout` by default. */
+  readonly timeout?: number;
+  /**
+   * How long this process still serves before that, while `health()` says 503, in milliseconds; `shutdownDelay` by
+   * default.
+   */
+  readonly delay?: number;
+}
+
+const handoffNames: Readonly<Record<keyof HandoffOptions, true>> = {
+  control: true,
+  signals: true,
+  readyTimeout: true,
+  drainTimeout: true,
+  shutdownDelay: true,
+  pidFile: true,
+  authorize: true,
+  share: true,
+  exit: true,
+};
+
+const reexecNames: Readonly<Record<keyof ReexecOptions, true>> = { command: true, args: true, env: true };
+
+const upgradeNames: Readonly<Record<keyof UpgradeOptions, true>> = {
+  ...reexecNames,
+  cwd: true,
+  keep: true,
+  stderr: true,
+  signal: true,
+};
+
+const moveNames: Readonly<Record<keyof MoveOptions, true>> = { data: true, head: true, timeout: true };
+
+const shutdownNames: Readonly<Record<keyof ShutdownOptions, true>> = { timeout: true, delay: true };
+
+/** Which options each call has. One that has another is refused: a slip would silently change nothing. */
+const optionNames = {
+  'handoff()': handoffNames,
+  'upgrade()': upgradeNames,
+  'reexec()': reexecNames,
+  'move()': moveNames,
+  'shutdown()': shutdownNames,
+} as const;
+
+/** Throws a TypeError for an option that the call does not have, with the one that is meant. */
+export function checkOptions(call: keyof typeof optionNames, options: object): void {
+  checkOptionNames(call, options, optionNames[call]);
+}
+
 /** The options with their defaults, checked. */
 export interface Settings {
   readonly control: string | null;
@@ -116,6 +168,7 @@ export function readOptions(options: HandoffOptions): Settings {
       `handoff() takes an object of options. Received ${String(options)}`,
     );
   }
+  checkOptions('handoff()', options);
   const { control, pidFile, authorize = authorizeSameUser, share = false, exit = true } = options;
   if (control !== undefined && (typeof control !== 'string' || control === '')) {
     throw invalid(

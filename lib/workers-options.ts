@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { checkOptionNames } from './fd/option-names.ts';
 import { readTimeout, type Settings } from './options.ts';
 import { scriptOfThisProcess } from './process/start.ts';
 import type { PoolPlan } from './process/worker-pool.ts';
@@ -20,11 +21,22 @@ export interface WorkersOptions {
   readonly drainTimeout?: number;
 }
 
+const names: Readonly<Record<keyof WorkersOptions, true>> = {
+  count: true,
+  script: true,
+  args: true,
+  env: true,
+  readyTimeout: true,
+  drainTimeout: true,
+};
+
 /** The options with their defaults, checked. */
 export function readWorkersOptions(
-  { count = availableParallelism(), script, args, env = {}, readyTimeout, drainTimeout }: WorkersOptions,
+  options: WorkersOptions,
   settings: Settings,
 ): Omit<PoolPlan, 'generation' | 'listeners' | 'stderr'> {
+  checkOptionNames('workers()', options, names);
+  const { count = availableParallelism(), script, args, env = {}, readyTimeout, drainTimeout } = options;
   if (!Number.isInteger(count) || count < 1) {
     throw Object.assign(
       new RangeError(
