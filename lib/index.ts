@@ -58,6 +58,7 @@ import {
   type DrainOrder,
   descriptorOf,
   Estate,
+  type FateOfClosed,
   formatAddress,
   type HoldOptions,
   type Listening,
@@ -77,6 +78,7 @@ export { HandoffError, type HandoffErrorCode } from './fd/handoff-error.ts';
 export { isSupported } from './fd/native.ts';
 export { OwnedFd } from './fd/owned-fd.ts';
 export type { PeerCredentials } from './fd/peer-credentials.ts';
+export type { FileOwner } from './handoff/file-rights.ts';
 export type { HandoffOptions, MoveOptions, ReexecOptions, ShutdownOptions, UpgradeOptions } from './options.ts';
 export type { SignalAction } from './process/signal-map.ts';
 export { type SignalPreset, signalPresets } from './process/signal-presets.ts';
@@ -176,7 +178,10 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const control = found.is === 'fresh' ? found.control : (this.#survival?.take(controlName)?.descriptor ?? null);
     this.generation = inheritance?.generation ?? 0;
     this.predecessor = inheritance?.predecessor ?? null;
-    this.#estate = new Estate(inheritance, isClusterWorker() ? 'inherits-only' : 'binds');
+    this.#estate = new Estate(inheritance, {
+      binding: isClusterWorker() ? 'inherits-only' : 'binds',
+      fateOfClosed: () => this.#fateOfClosed(),
+    });
     if (isClusterWorker()) leaveWithPrimary(() => this.#inBackground(this.shutdown()));
     const reception = new Reception({
       descriptorOf,
@@ -282,6 +287,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       },
       (error) => this.#report(error),
     );
+    this.#estate.readyHeld();
     const part = this.#estate.join(pool);
     try {
       await pool.start();
@@ -389,6 +395,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     }
     this.#enter({ is: 'serving' });
     this.#tookOver = true;
+    for (const failure of this.#estate.claim()) this.#report(failure);
     this.#adoptAll(this.#survival?.takeConnections() ?? []);
     this.#survival?.[Symbol.dispose]();
     this.#restoreStderr();
@@ -652,12 +659,16 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * over.
    */
   async #begin<Registered extends Served | Receiver>(what: string, registered: Registered): Promise<Registered> {
-    if (this.#phase.is === 'serving') await registered.accept();
-    else if (!this.#isIn('starting') && !this.#isIn('taking-over') && !this.#isIn('offering')) {
-      registered.dismiss();
-      this.#mayRegister(what);
+    try {
+      if (this.#phase.is === 'serving') await registered.accept();
+      else if (!this.#isIn('starting') && !this.#isIn('taking-over') && !this.#isIn('offering'))
+        this.#mayRegister(what);
+      return registered;
+    } catch (error) {
+      // Who connects would wait in a queue that nobody serves.
+      this.#estate.discard(registered);
+      throw error;
     }
-    return registered;
   }
 
   // ---- as a successor ----
@@ -777,6 +788,9 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#enter({ is: 'shutting-down' });
     this.#stopAccepting();
     await this.#drainToEnd('called-off', this.#handoffLimits(), null);
+    for (const failure of this.#estate.withdraw()) this.#report(failure);
+    const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: this.#settings.drainTimeout };
+    await this.#drainToEnd('called-off', limits, null);
     this.#restoreStderr();
   }
 
@@ -1085,6 +1099,14 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** Whether nobody else serves what this process does. */
   #isAlone(): boolean {
     return this.#heir === null && !this.#isGuest();
+  }
+
+  /** What becomes of the listener of a server that the application closes by itself: that is how it takes one out. */
+  #fateOfClosed(): FateOfClosed {
+    if (this.#isIn('starting') || this.#isIn('taking-over')) return 'return';
+    if (this.#isIn('offering')) return 'later';
+    if (!isOwning(this.#phase)) return 'nothing';
+    return this.#isAlone() ? 'remove' : 'close';
   }
 
   /** A drain without a successor: nobody to give connections to, and nobody whose death would call it off. */

@@ -6,6 +6,7 @@ import { HandoffError } from '../fd/handoff-error.ts';
 import { tryLock } from '../fd/lock.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import { bindUnix, connectUnix, listen } from '../fd/socket.ts';
+import { applyFileRights, type FileRights } from './file-rights.ts';
 
 /**
  * How often a full backlog or a lock is tried again. Neither has an event to wait for; both are held for well under a
@@ -17,10 +18,9 @@ const retryInterval = 5;
 const othersMayWrite = 0o002;
 const sticky = 0o1000;
 
-export type UnixListenerOptions = {
-  /** Permissions of the socket file, from its first moment. */
-  readonly mode?: number | undefined;
-} & ({ readonly type?: 'stream'; readonly backlog: number } | { readonly type: 'datagram' });
+/** How a path is bound; a socket file has its rights from its first moment. */
+export type UnixListenerOptions = FileRights &
+  ({ readonly type?: 'stream'; readonly backlog: number } | { readonly type: 'datagram' });
 
 /**
  * Throws ERR_HANDOFF_UNTRUSTED_PEER where a control path cannot be trusted: what is received from it is served from, and
@@ -125,7 +125,7 @@ function isLive(path: string): boolean {
 }
 
 function bindOrNull(path: string, options: UnixListenerOptions): OwnedFd | null {
-  const { mode, type = 'stream' } = options;
+  const { mode, owner, type = 'stream' } = options;
   let listener: OwnedFd;
   try {
     listener = new OwnedFd(bindUnix(path, { type, ...(mode === undefined ? {} : { mode }) }), `the listener ${path}`);
@@ -134,6 +134,8 @@ function bindOrNull(path: string, options: UnixListenerOptions): OwnedFd | null 
     throw error;
   }
   try {
+    // Before it listens nobody can connect, whatever the file says.
+    applyFileRights(path, { mode, owner });
     if (options.type !== 'datagram') listen(listener.fd, options.backlog);
     return listener;
   } catch (error) {

@@ -9,6 +9,10 @@ export interface Inheritance {
   readonly unclaimed: ManifestEntry[];
   /** Takes a descriptor out: it is the caller's from now on. */
   take(name: string): Inherited | null;
+  /** Gives back what was taken and nobody here has a use for after all; not after `ready()`, when nobody looks any more. */
+  putBack(inherited: Inherited): void;
+  /** The number of one that nobody has taken; borrowed. */
+  borrow(name: string): number | null;
   /** The state of that name: its value, the promise of a late one, or null where there is none. */
   state(name: string): SavedState | 'late' | null;
 }

@@ -177,6 +177,14 @@ export class Takeover implements Inheritance {
     return found;
   }
 
+  putBack(inherited: Inherited): void {
+    this.#inherited.set(inherited.entry.name, inherited);
+  }
+
+  borrow(name: string): number | null {
+    return this.#inherited.get(name)?.descriptor.fd ?? null;
+  }
+
   /** The state of that name: its value, the promise of a late one, or null where the predecessor has none. */
   state(name: string): SavedState | 'late' | null {
     return this.#states.get(name) ?? (this.#lateStates.has(name) ? 'late' : null);

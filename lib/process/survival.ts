@@ -95,6 +95,14 @@ export class Survival implements Inheritance, Disposable {
     return found;
   }
 
+  putBack(inherited: Inherited): void {
+    this.#descriptors.set(inherited.entry.name, inherited);
+  }
+
+  borrow(name: string): number | null {
+    return this.#descriptors.get(name)?.descriptor.fd ?? null;
+  }
+
   state(name: string): SavedState | null {
     return this.#states.get(name) ?? null;
   }

@@ -28,6 +28,8 @@ interface InternetAddress<Family extends string> {
   /** What was asked for; null for every address of the machine. */
   readonly host: string | null;
   readonly address: string;
+  /** What else the name stands for: which of them comes first can change from one look to the next. */
+  readonly otherAddresses?: readonly string[];
   readonly port: number;
 }
 
@@ -58,8 +60,9 @@ export async function resolveAddress({ port, host, path }: AddressOptions): Prom
   }
   if (host === undefined || host === '') return { family: 'tcp', host: null, address: '::', port };
   if (typeof host !== 'string') throw invalidType('host', 'a string', host);
-  const address = isIP(host.replace(/%.*$/, '')) === 0 ? (await lookup(host)).address : host;
-  return { family: 'tcp', host, address: canonical(address), port };
+  if (isIP(host.replace(/%.*$/, '')) !== 0) return { family: 'tcp', host, address: canonical(host), port };
+  const [address, ...otherAddresses] = (await lookup(host, { all: true })).map((found) => canonical(found.address));
+  return { family: 'tcp', host, address: address as string, otherAddresses, port };
 }
 
 /** The same for a datagram socket of type `family`, which takes the addresses of that family only. */
@@ -104,10 +107,7 @@ export function defaultName(address: Address | DatagramAddress): string {
 /** Whether a listener that is bound to `bound` is what `wanted` asks for. Port 0 asks for whichever it is. */
 export function satisfies(bound: BoundAddress, wanted: Address | DatagramAddress): boolean {
   if (wanted.family === 'unix') return bound.path === wanted.path;
-  if (bound.port === undefined || (wanted.port !== 0 && wanted.port !== bound.port)) return false;
-  if (bound.address === wanted.address) return true;
-  // Where there was no IPv6 when it was bound, "every address" is the IPv4 one.
-  return wanted.family === 'tcp' && wanted.host === null && bound.address === '0.0.0.0';
+  return bound.address === wanted.address && (wanted.port === 0 || wanted.port === bound.port);
 }
 
 /** For messages: `127.0.0.1:8080`, `[::1]:8080`, a path. */

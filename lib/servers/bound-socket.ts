@@ -22,7 +22,7 @@ export abstract class BoundSocket {
   readonly name: string;
   readonly inherited: boolean;
   readonly address: BoundAddress;
-  readonly #descriptor: OwnedFd;
+  #descriptor: OwnedFd;
 
   /** @param descriptor is taken over */
   constructor(name: string, descriptor: OwnedFd, inherited: boolean, address = boundAddress(descriptor.fd)) {
@@ -67,6 +67,11 @@ export abstract class BoundSocket {
     setNonBlocking(this.#descriptor.fd, true);
   }
 
+  /** Has another socket in the place of one that was closed. */
+  protected replace(descriptor: OwnedFd): void {
+    this.#descriptor = descriptor;
+  }
+
   /** Closes this process's copy; others that share the socket are served on. */
   close(): void {
     this.#descriptor.close();
@@ -75,10 +80,14 @@ export abstract class BoundSocket {
   /** Closes a socket that nobody is to inherit: its file goes too, while it is still certain whose it is. */
   remove(): void {
     try {
-      if (this.address.path !== undefined) unlinkWhileHeld(this.address.path, this.#descriptor);
+      this.removeFile();
     } finally {
       this.close();
     }
+  }
+
+  protected removeFile(): void {
+    if (this.address.path !== undefined) unlinkWhileHeld(this.address.path, this.#descriptor);
   }
 }
 

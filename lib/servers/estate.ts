@@ -1,21 +1,16 @@
-import { Socket as DatagramSocket } from 'node:dgram';
-import { Server, Socket } from 'node:net';
+import type { Socket as DatagramSocket } from 'node:dgram';
+import { type Server, Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { Json } from '../channel/frame.ts';
 import { setCloseOnExec } from '../fd/descriptor.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
+import { checkOptionNames } from '../fd/option-names.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import type { Arriving } from '../handoff/connection-transfer.ts';
 import type { Inheritance } from '../handoff/inheritance.ts';
 import type { NamedDescriptor } from '../handoff/manifest.ts';
 import type { SavedState, StateValue } from '../handoff/state.ts';
-import {
-  type AddressOptions,
-  type BoundAddress,
-  defaultName,
-  resolveAddress,
-  resolveDatagramAddress,
-} from './address.ts';
+import { type BoundAddress, defaultName, resolveAddress, resolveDatagramAddress } from './address.ts';
 import { AdoptedConnections } from './adopted-connections.ts';
 import { BoundSocket } from './bound-socket.ts';
 import type { Connections } from './connections.ts';
@@ -23,32 +18,16 @@ import type { Dependant } from './dependant.ts';
 import { type DrainCounts, type DrainEnd, type DrainOrder, drain } from './drain.ts';
 import { HeldSocket } from './held-socket.ts';
 import { datagramType, isReadByHttp } from './internals.ts';
-import { defaultBacklog } from './listener.ts';
+import { type HoldOptions, type ListenOptions, readListenOptions } from './listen-options.ts';
+import { Listener, type ServerPlace } from './listener.ts';
 import { givenSizeLimit, type Mover } from './mover.ts';
-import type { Place } from './place.ts';
+import { checkName, duplicate, Names } from './names.ts';
+import type { Service } from './place.ts';
 import { type Binding, PlaceChoice } from './place-choice.ts';
 import { checkUnbound, Receiver } from './receiver.ts';
-import { type ConnectionsLeave, routeOf, Served } from './served.ts';
+import { type ConnectionsLeave, Served } from './served.ts';
+import { eachOf, type FateOfClosed, ServedServers } from './served-servers.ts';
 import { restoreResumption, saveResumption } from './tls-resumption.ts';
-
-/** Where and how `listen()` is to listen. */
-export interface ListenOptions extends AddressOptions {
-  /** Under which name the successor finds it; by default one made from the address. 1 to 255 characters, no colon. */
-  readonly name?: string;
-  /** How many connections the kernel may queue; 511 by default, capped by the system (net.core.somaxconn). */
-  readonly backlog?: number;
-  /** Permissions of a socket file, from its first moment; what the umask leaves by default. */
-  readonly mode?: number;
-  /** Leaves IPv4 out of a listener on `::`. */
-  readonly ipv6Only?: boolean;
-  /**
-   * What becomes of established connections at a handoff. `'move'`, the default: they go to the successor, unclosed, where
-   * they can (HTTP/1.1 between two requests; others by `app.move()`). `'drain'`: they end here, announced.
-   */
-  readonly connections?: ConnectionsLeave;
-  /** SO_REUSEPORT, for a group of processes on one port. A handoff does not need it. */
-  readonly reusePort?: boolean;
-}
 
 /** Where `bind()` is to receive; what else there is to say was said to `dgram.createSocket()`. */
 export interface DatagramOptions {
@@ -64,6 +43,14 @@ export interface DatagramOptions {
   readonly mode?: number;
 }
 
+const datagramNames: Readonly<Record<keyof DatagramOptions, true>> = {
+  name: true,
+  port: true,
+  address: true,
+  path: true,
+  mode: true,
+};
+
 /** Where a datagram socket receives. */
 export interface Bound extends BoundAddress {
   readonly name: string;
@@ -72,9 +59,6 @@ export interface Bound extends BoundAddress {
   /** Whom it is connected to, where a predecessor has connected it. */
   readonly peer?: BoundAddress;
 }
-
-/** Where `hold()` is to listen: what becomes of connections is the business of whoever accepts them. */
-export type HoldOptions = Omit<ListenOptions, 'connections'>;
 
 /** Where a server listens. */
 export interface Listening extends BoundAddress {
@@ -115,27 +99,37 @@ export interface Move {
 export class Estate {
   readonly #inheritance: Inheritance | null;
   readonly #places: PlaceChoice;
-  readonly #served = new Map<string, Served>();
+  readonly #servers: ServedServers;
   readonly #receivers = new Map<string, Receiver>();
   /** Bound for others, who have copies: nothing is accepted here. */
-  readonly #held = new Map<string, Place>();
+  readonly #held = new Map<string, ServerPlace>();
   readonly #dependants = new Set<Dependant>();
   readonly #descriptors = new Map<string, OwnedFd>();
   readonly #states = new Map<string, StateHooks>();
   readonly #adopters = new Map<string, Adopter>();
   readonly #adopted = new AdoptedConnections();
   readonly #moves = new WeakMap<Socket, Promise<boolean>>();
-  /** Names in use, those of listeners that are still being bound included. */
-  readonly #names = new Set<string>();
+  readonly #names = new Names();
 
-  /** @param inheritance what came from the predecessor; null where there was none */
-  constructor(inheritance: Inheritance | null, binding: Binding = 'binds') {
+  /**
+   * @param inheritance what came from the predecessor; null where there was none
+   * @param fateOfClosed asked what is to become of the listener of a server that the application closes
+   */
+  constructor(
+    inheritance: Inheritance | null,
+    { binding = 'binds', fateOfClosed = () => 'remove' }: { binding?: Binding; fateOfClosed?: () => FateOfClosed } = {},
+  ) {
     this.#inheritance = inheritance;
     this.#places = new PlaceChoice(inheritance, binding);
+    this.#servers = new ServedServers(this.#places, {
+      names: this.#names,
+      fateOfClosed,
+      onForgotten: ({ place }) => this.#states.delete(resumptionOf(place.name)),
+    });
   }
 
   get served(): readonly Served[] {
-    return [...this.#served.values()];
+    return this.#servers.serving;
   }
 
   get receivers(): readonly Receiver[] {
@@ -144,11 +138,10 @@ export class Estate {
 
   /** Gives `server` the predecessor's listener, or a new one. Nothing is accepted yet. */
   async listen(server: Server, options: ListenOptions): Promise<Served> {
-    this.#checkServer(server);
-    return this.#placing('listen', options, async (name, place) => {
-      const served = new Served(server, place, options.connections ?? 'move');
-      this.#served.set(name, served);
-      if (server instanceof TlsServer) await this.#shareResumption(name, server);
+    this.#servers.check(server);
+    return this.#placing('listen', options, async (place, connections) => {
+      const served = this.#servers.register(server, place, connections);
+      if (server instanceof TlsServer) await this.#shareResumption(served, server);
       return served;
     });
   }
@@ -159,11 +152,12 @@ export class Estate {
     if (typeof options !== 'object' || options === null) {
       throw invalidType('bind() needs an object that says where: { port } or { path }.');
     }
+    checkOptionNames('bind()', options, datagramNames);
     const address = await resolveDatagramAddress(options, datagramType(socket));
-    return this.#naming(options.name ?? defaultName(address), async (name) => {
+    return this.#names.naming(options.name ?? defaultName(address), async (name) => {
       const place = await this.#places.chooseForDatagrams(name, address, options.mode, socket);
       const receiver = await Receiver.open(socket, place, () => {
-        if (this.#receivers.delete(name)) this.#names.delete(name);
+        if (this.#receivers.delete(name)) this.#names.release(name);
       });
       this.#receivers.set(name, receiver);
       return receiver;
@@ -171,16 +165,22 @@ export class Estate {
   }
 
   /** The predecessor's listener, or a new one, on which this process does not accept: others do, with copies of it. */
-  async hold(options: HoldOptions): Promise<Place> {
-    return this.#placing('hold', options, async (name, place) => {
-      this.#held.set(name, place);
+  async hold(options: HoldOptions): Promise<ServerPlace> {
+    return this.#placing('hold', options, async (place) => {
+      this.#held.set(place.name, place);
       return place;
     });
   }
 
   /** Where others accept. */
-  get held(): readonly Place[] {
+  get held(): readonly ServerPlace[] {
     return [...this.#held.values()];
+  }
+
+  /** Before others get what is held: it listens, and so does what the predecessor has beside it, which is held too. */
+  readyHeld(): void {
+    for (const place of this.held) place.listen();
+    this.#takeCompanions((place) => this.held.includes(place));
   }
 
   /** Registers who serves with copies of the listeners, and is drained together with the servers; returns what undoes it. */
@@ -189,9 +189,15 @@ export class Estate {
     return () => this.#dependants.delete(dependant);
   }
 
+  /** Lets go of what cannot be served after all, as if it had never been registered. */
+  discard(registered: Served | Receiver): void {
+    if (registered instanceof Served) this.#servers.discard(registered);
+    else registered.dismiss();
+  }
+
   /** The predecessor's descriptor of that name, or what `open` makes; it stays ours, the caller borrows it. */
   async descriptor(name: string, open: () => number | OwnedFd | Promise<number | OwnedFd>): Promise<number> {
-    return this.#naming(name, async () => {
+    return this.#names.naming(name, async () => {
       checkFunction(`The descriptor "${name}": open`, open);
       const inherited = this.#inheritance?.take(name)?.descriptor;
       const opened = inherited ?? (await open());
@@ -217,12 +223,13 @@ export class Estate {
   }
 
   /** TLS sessions cannot move, but a client that connects again can resume its own. */
-  async #shareResumption(name: string, server: TlsServer): Promise<void> {
+  async #shareResumption(served: Served, server: TlsServer): Promise<void> {
     const hooks: StateHooks = {
       save: () => saveResumption(server),
       restore: (saved) => restoreResumption(server, saved as Json),
     };
-    await this.#registerState(`@tls ${name}`, hooks, `@tls ${this.#places.formerName(name)}`);
+    const inheritedName = resumptionOf(this.#servers.formerName(served));
+    await this.#registerState(resumptionOf(served.place.name), hooks, inheritedName);
   }
 
   async #registerState(name: string, hooks: StateHooks, inheritedName: string): Promise<boolean> {
@@ -270,7 +277,7 @@ export class Estate {
     const { route } = arriving;
     const adopter = this.#adopters.get(route);
     if (adopter !== undefined) return this.#adoptBy(adopter, arriving, report);
-    const server = this.served.find(({ place }) => this.#routesTo(place).includes(route))?.connections;
+    const server = this.#servers.servingRoute(route)?.connections;
     if (server?.adopts !== true) return false;
     const socket = socketOf(arriving, { allowHalfOpen: true });
     if (socket === null) return false;
@@ -364,8 +371,11 @@ export class Estate {
 
   /** Accepts everywhere. When one place fails, those that accept already stop again. */
   async accept(): Promise<void> {
+    this.readyHeld();
+    this.#takeCompanions(() => true);
     try {
-      for (const served of this.#everyone) await served.accept();
+      await this.#servers.accept();
+      for (const receiver of this.receivers) await receiver.accept();
     } catch (error) {
       this.stopAccepting();
       throw error;
@@ -375,20 +385,21 @@ export class Estate {
   /** Accepts again after a drain that was called off: on doubt everywhere it can. Returns what could not. */
   async acceptAgain(): Promise<Error[]> {
     const failures: Error[] = [];
+    for (const place of this.held) await place.reopen().catch((error: Error) => failures.push(error));
     for (const dependant of this.#dependants) dependant.serveAgain();
-    for (const served of this.#everyone) {
-      if (served.place.closed || served.service !== 'stopped') continue;
-      await served.accept().catch((error: Error) => failures.push(error));
-    }
-    return failures;
+    return [...failures, ...(await this.#servers.acceptAgain()), ...(await this.#receiveWhere('stopped'))];
   }
 
-  /** Accepts on what was registered late. Returns what could not. */
+  /** Accepts on what was registered late, and lets go of what was closed meanwhile. Returns what could not. */
   async acceptWaiting(): Promise<Error[]> {
+    return [...(await this.#servers.acceptWaiting()), ...(await this.#receiveWhere('waiting'))];
+  }
+
+  async #receiveWhere(service: Service): Promise<Error[]> {
     const failures: Error[] = [];
-    for (const served of this.#everyone) {
-      if (served.place.closed || served.service !== 'waiting') continue;
-      await served.accept().catch((error: Error) => failures.push(error));
+    for (const receiver of this.receivers) {
+      if (receiver.place.closed || receiver.service !== service) continue;
+      await receiver.accept().catch((error: Error) => failures.push(error));
     }
     return failures;
   }
@@ -398,14 +409,15 @@ export class Estate {
    * is what exchanges that are under way need.
    */
   stopAccepting(what: 'everything' | 'connections' = 'everything'): void {
-    for (const served of what === 'everything' ? this.#everyone : this.served) served.stopAccepting();
+    this.#servers.stopAccepting();
+    if (what === 'everything') for (const receiver of this.receivers) receiver.stopAccepting();
   }
 
   /** Drains every server and what was adopted, all at the same time. */
   async drain(order: DrainOrder): Promise<DrainEnd> {
     const ends = await Promise.all([
       drain(this.#adopted, order, () => this.#adopted.announceClose()),
-      ...this.served.map((served) => served.drain(order)),
+      ...this.#servers.all.map((served) => served.drain(order)),
       ...[...this.#dependants].map((dependant) => dependant.drain(order)),
     ]);
     const counts = { moved: 0, drained: 0, forced: 0 };
@@ -422,126 +434,101 @@ export class Estate {
   }
 
   /**
+   * What must not be done before this process owns the service: the mode and the owner of socket files that it has
+   * inherited. Returns what could not.
+   */
+  claim(): Error[] {
+    const held = this.held.filter((place) => place instanceof Listener).filter(({ closed }) => !closed);
+    return eachOf([...this.#servers.listeners, ...held], (listener) => listener.claim());
+  }
+
+  /**
    * Lets go of listeners that the successor has no use for, so that whoever connects is refused at once instead of
    * waiting in a queue that nobody serves. Other descriptors stay until this process leaves: the application has borrowed
    * their numbers, and may be using them to its end.
    */
   abandon(names: readonly string[]): void {
-    for (const name of names) {
-      try {
-        this.#allPlaces.find((place) => place.name === name)?.remove();
-      } catch {
-        // A socket file that cannot be removed is stale now, and the next one who wants the path removes it.
-      }
-    }
+    this.#servers.abandon(names);
+    // A socket file that cannot be removed is stale now, and the next one who wants the path removes it.
+    eachOf(names, (name) => (this.#receivers.get(name)?.place ?? this.#held.get(name))?.remove());
   }
 
-  /** Closes this process's listeners; `remove` for good: nobody inherits them, so socket files go too. */
+  /** After a `ready()` that failed: nobody but this process accepts on what it has bound itself. */
+  withdraw(): Error[] {
+    return [
+      ...this.#servers.withdraw(),
+      ...eachOf(
+        this.held.filter(({ inherited }) => !inherited),
+        (place) => place.remove(),
+      ),
+    ];
+  }
+
+  /**
+   * Closes this process's listeners, having taken who waits where nobody else accepts; `remove` for good: nobody inherits
+   * them, so socket files go too.
+   */
   closeListeners(how: 'close' | 'remove'): Error[] {
-    return eachOf(this.#allPlaces, (place) => place[how]());
+    return [...this.#servers.closeListeners(how), ...this.#closeOthers(how)];
   }
 
   /** Closes this process's copies. Returns what could not be closed; all the rest is. */
   close(): Error[] {
-    for (const { connections } of this.#served.values()) connections.forget();
+    this.#servers.forgetAll();
     for (const dependant of this.#dependants) dependant.letGo();
     return [
-      ...this.closeListeners('close'),
+      ...this.#servers.letGo('close'),
+      ...this.#closeOthers('close'),
       ...eachOf(this.receivers, (receiver) => receiver.close()),
       ...eachOf([...this.#descriptors.values()], (descriptor) => descriptor.close()),
     ];
   }
 
-  /** Closes connections that wait for a next request. */
-  closeIdle(): void {
-    for (const { connections } of this.#served.values()) connections.closeIdle();
-  }
-
   /** Closes everything for good. Returns what could not be closed or removed; all the rest is. */
   remove(): Error[] {
-    return [...this.closeListeners('remove'), ...this.close()];
+    return [...this.#servers.letGo('remove'), ...this.#closeOthers('remove'), ...this.close()];
   }
 
-  #checkServer(server: unknown): void {
-    if (server instanceof DatagramSocket) {
-      throw invalidType('listen() needs a server, and was given a datagram socket: that is for bind().');
-    }
-    if (!(server instanceof Server)) {
-      throw invalidType(
-        'listen() needs a server of net, http, https or http2. An application such as Express is the listener of one: http.createServer(app).',
-      );
-    }
-    if (server.listening) {
-      throw new HandoffError(
-        'ERR_HANDOFF_ALREADY_OWNED',
-        `The server listens on ${JSON.stringify(server.address())} by itself: leave its listen() to app.ready().`,
-      );
-    }
-    const other = this.served.find((served) => served.server === server);
-    if (other !== undefined) {
-      throw new HandoffError(
-        'ERR_HANDOFF_ALREADY_OWNED',
-        `The server has the listener "${other.place.name}" already: a server has one, so make another for this one.`,
-      );
-    }
+  /** Closes connections that wait for a next request. */
+  closeIdle(): void {
+    for (const { connections } of this.served) connections.closeIdle();
+  }
+
+  #closeOthers(how: 'close' | 'remove'): Error[] {
+    return eachOf([...this.receivers.map(({ place }) => place), ...this.held], (place) => place[how]());
   }
 
   get #counted(): Connections[] {
-    return [this.#adopted, ...this.served.map(({ connections }) => connections)];
-  }
-
-  get #everyone(): readonly (Served | Receiver)[] {
-    return [...this.served, ...this.receivers];
-  }
-
-  get #allPlaces(): Pick<Place, 'name' | 'close' | 'remove'>[] {
-    return [...this.#everyone.map(({ place }) => place), ...this.held];
+    return [this.#adopted, ...this.#servers.all.map(({ connections }) => connections)];
   }
 
   /** What can be handed over. */
   #bound(): BoundSocket[] {
-    const bound: BoundSocket[] = [];
-    for (const place of this.#allPlaces) if (place instanceof BoundSocket && !place.closed) bound.push(place);
-    return bound;
+    const others: unknown[] = [...this.receivers.map(({ place }) => place), ...this.held];
+    const sockets = others.filter((place) => place instanceof BoundSocket).filter(({ closed }) => !closed);
+    return [...this.#servers.listeners, ...sockets];
+  }
+
+  /** What the predecessor has beside a place of this process goes to whoever serves that. */
+  #takeCompanions(isReady: (place: ServerPlace) => boolean): void {
+    for (const { of, companion } of this.#places.takeCompanions((former) => this.#names.reserveFree(former), isReady)) {
+      if (!this.#servers.serveBesides(of, companion)) this.#held.set(companion.name, companion);
+    }
   }
 
   /** Checks where it is to be, and makes something of the place. */
   async #placing<Made>(
-    method: string,
+    method: 'listen' | 'hold',
     options: ListenOptions,
-    make: (name: string, place: Place) => Promise<Made>,
+    make: (place: ServerPlace, connections: ConnectionsLeave) => Promise<Made>,
   ): Promise<Made> {
-    if (typeof options !== 'object' || options === null) {
-      throw invalidType(`${method}() needs an object that says where: { port } or { path }.`);
-    }
+    const { connections, ...listenerOptions } = readListenOptions(options, method);
     const address = await resolveAddress(options);
-    return this.#naming(options.name ?? defaultName(address), async (name) => {
-      const place = await this.#places.choose(name, address, {
-        backlog: options.backlog ?? defaultBacklog,
-        mode: options.mode,
-        ipv6Only: options.ipv6Only ?? false,
-        reusePort: options.reusePort ?? false,
-      });
-      return make(name, place);
-    });
-  }
-
-  /** The routes whose connections the server in this place takes: its own name, and the one that the predecessor gave it. */
-  #routesTo({ name }: Place): string[] {
-    return [routeOf(name), routeOf(this.#places.formerName(name))];
-  }
-
-  /** Runs `make` with the name reserved; it is free again where that fails. */
-  async #naming<Made>(name: string, make: (name: string) => Promise<Made>): Promise<Made> {
-    checkName(name);
-    if (this.#names.has(name)) throw duplicate('listener or descriptor', name);
-    this.#names.add(name);
-    try {
-      return await make(name);
-    } catch (error) {
-      this.#names.delete(name);
-      throw error;
-    }
+    // The members of a group need no names: any is as good as the other.
+    const own = listenerOptions.reusePort ? this.#names.free(defaultName(address)) : defaultName(address);
+    return this.#names.naming(options.name ?? own, async (name) =>
+      make(await this.#places.choose(name, address, listenerOptions), connections),
+    );
   }
 }
 
@@ -558,19 +545,6 @@ function socketOf({ descriptor, head }: Arriving, options: { allowHalfOpen: bool
   return socket;
 }
 
-/** Does `act` to each, whatever becomes of the others; returns what failed. */
-function eachOf<Item>(items: readonly Item[], act: (item: Item) => void): Error[] {
-  const failures: Error[] = [];
-  for (const item of items) {
-    try {
-      act(item);
-    } catch (error) {
-      failures.push(error as Error);
-    }
-  }
-  return failures;
-}
-
 function checkFunction(what: string, value: unknown): void {
   if (typeof value === 'function') return;
   throw invalidType(`${what} must be a function. Received ${typeof value}`);
@@ -580,22 +554,9 @@ function invalidType(message: string): TypeError {
   return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
 }
 
-function checkName(name: string): void {
-  if (typeof name !== 'string') throw invalidType(`A name must be a string. Received ${typeof name}`);
-  if (/^[!-9;-~ ]{1,255}$/.test(name) && !name.startsWith('@')) return;
-  throw Object.assign(
-    new TypeError(
-      `The name ${JSON.stringify(name)} cannot be used: 1 to 255 printable ASCII characters, no colon (it separates names in LISTEN_FDNAMES), not starting with "@" (reserved).`,
-    ),
-    { code: 'ERR_INVALID_ARG_VALUE' },
-  );
-}
-
-function duplicate(what: string, name: string): HandoffError {
-  return new HandoffError(
-    'ERR_HANDOFF_ALREADY_OWNED',
-    `This process has a ${what} named "${name}" already: give each its own "name".`,
-  );
+/** The state by which TLS clients of a listener resume their sessions; no state of the application has such a name. */
+function resumptionOf(listener: string): string {
+  return `@tls ${listener}`;
 }
 
 function add(sum: { -readonly [count in keyof DrainCounts]: number }, counts: DrainCounts): void {

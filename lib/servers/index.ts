@@ -8,13 +8,13 @@ export {
   type Bound,
   type DatagramOptions,
   Estate,
-  type HoldOptions,
   type Listening,
-  type ListenOptions,
   type StateHooks,
 } from './estate.ts';
 export { descriptorOf } from './internals.ts';
+export type { HoldOptions, ListenOptions } from './listen-options.ts';
 export { Mover } from './mover.ts';
 export type { Receiver } from './receiver.ts';
 export type { Served } from './served.ts';
+export type { FateOfClosed } from './served-servers.ts';
 export { Survivors } from './survivors.ts';

@@ -23,7 +23,9 @@ export type Service =
   | 'waiting'
   | 'accepting'
   /** The listener is left to others; open connections are served on. */
-  | 'stopped';
+  | 'stopped'
+  /** The application has closed the server; open connections are served on. */
+  | 'retired';
 
 /** Resolves when `attached` listens in its place; rejects with its error, or with what attaching throws. */
 export function attachTo<Attached extends EventEmitter>(place: Place<Attached>, attached: Attached): Promise<void> {

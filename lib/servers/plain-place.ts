@@ -1,12 +1,12 @@
 import type { Server } from 'node:net';
 import type { Address, BoundAddress } from './address.ts';
-import type { Place } from './place.ts';
+import type { ServerPlace } from './listener.ts';
 
 /**
  * A place that Node binds by itself, for platforms on which no descriptor can be handed over: a development machine with
  * Windows still runs the program. It is bound when the server starts to accept, not before.
  */
-export class PlainPlace implements Place {
+export class PlainPlace implements ServerPlace {
   readonly name: string;
   readonly inherited = false;
   readonly closed = false;
@@ -36,8 +36,12 @@ export class PlainPlace implements Place {
     else server.listen({ host: this.#address.address, port: this.#address.port, backlog });
   }
 
+  listen(): void {}
+
   // The server holds it, and lets go of it when it stops accepting.
   close(): void {}
 
   remove(): void {}
+
+  async reopen(): Promise<void> {}
 }

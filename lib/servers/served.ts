@@ -1,11 +1,13 @@
 import { Server as HttpServer } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
-import { Server } from 'node:net';
+import type { Server } from 'node:net';
+import { Acceptor } from './acceptor.ts';
 import { Connections } from './connections.ts';
 import { type DrainEnd, type DrainOrder, drain } from './drain.ts';
 import { HttpConnections } from './http-connections.ts';
 import { Http2Connections } from './http2-connections.ts';
-import { attachTo, type Place, type Service } from './place.ts';
+import type { ServerPlace } from './listener.ts';
+import type { Service } from './place.ts';
 
 /** What becomes of established connections at a handoff: they go to the successor where they can, or they end here. */
 export type ConnectionsLeave = 'move' | 'drain';
@@ -18,41 +20,72 @@ export function routeOf(listener: string): string {
 /** A Node server in its place: it accepts, stops accepting, accepts again, drains. */
 export class Served {
   readonly server: Server;
-  readonly place: Place;
+  readonly place: ServerPlace;
   readonly connections: Connections;
   readonly leaving: ConnectionsLeave;
+  /** The one of its own place, and those of the places that it serves besides. */
+  readonly #acceptors: Acceptor[];
   #service: Service = 'waiting';
 
-  constructor(server: Server, place: Place, leaving: ConnectionsLeave = 'move') {
+  constructor(server: Server, place: ServerPlace, leaving: ConnectionsLeave = 'move') {
     this.server = server;
     this.leaving = leaving;
     this.place = place;
     this.connections = connectionsOf(server);
+    this.#acceptors = [Acceptor.of(server, place)];
   }
 
   get service(): Service {
     return this.#service;
   }
 
-  /** Accepts from now on. Rejects with Node's error when the server cannot use the listener. */
+  /** Its own place first. */
+  get places(): readonly ServerPlace[] {
+    return this.#acceptors.map(({ place }) => place);
+  }
+
+  /** Serves that place too, from `accept()` on. */
+  serveBesides(place: ServerPlace): void {
+    this.#acceptors.push(Acceptor.beside(this.server, place));
+  }
+
+  /** Accepts from now on. Rejects with Node's error when the server cannot use a listener. */
   async accept(): Promise<void> {
     // A drain that was over before its cancel left this as it was: every answer would still say `Connection: close`.
     this.connections.keepOpen();
-    await attachTo(this.place, this.server);
+    for (const acceptor of this.#acceptors) await acceptor.start();
     this.#service = 'accepting';
   }
 
-  /** Accepts no more. The listener itself stays, and so do the connections. */
-  stopAccepting(): void {
-    if (this.#service !== 'accepting') return;
-    this.#service = 'stopped';
-    // Not http.Server's own close(): it destroys idle connections at once and stops the check for half-sent requests.
-    Server.prototype.close.call(this.server);
+  /**
+   * Accepts again after a drain that was called off, wherever it can; what was let go of is bound again. Returns what
+   * could not.
+   */
+  async acceptAgain(): Promise<Error[]> {
+    this.connections.keepOpen();
+    const failures: Error[] = [];
+    for (const acceptor of this.#acceptors) {
+      try {
+        await acceptor.place.reopen();
+        await acceptor.start();
+      } catch (error) {
+        failures.push(error as Error);
+      }
+    }
+    if (this.#acceptors.some(({ accepting }) => accepting)) this.#service = 'accepting';
+    return failures;
   }
 
-  /** It came too late, and nobody is to connect to it. */
-  dismiss(): void {
-    this.place.remove();
+  /** Accepts no more. The listeners themselves stay, and so do the connections. */
+  stopAccepting(): void {
+    for (const acceptor of this.#acceptors) acceptor.stop();
+    if (this.#service === 'accepting') this.#service = 'stopped';
+  }
+
+  /** The application closes the server itself. */
+  retire(): void {
+    for (const acceptor of this.#acceptors.slice(1)) acceptor.stop();
+    this.#service = 'retired';
   }
 
   drain(order: DrainOrder): Promise<DrainEnd> {

@@ -19,11 +19,9 @@ export class RawClient implements Disposable {
   }
 
   /** A connection, encrypted where `encrypted` says so, with the handshake done. */
-  static async connect(port: number, encrypted: 'tls' | 'plain' = 'plain'): Promise<RawClient> {
+  static async connect(port: number, encrypted: 'tls' | 'plain' = 'plain', host = '127.0.0.1'): Promise<RawClient> {
     const client = new RawClient(
-      encrypted === 'tls'
-        ? tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
-        : net.connect(port, '127.0.0.1'),
+      encrypted === 'tls' ? tls.connect({ port, host, rejectUnauthorized: false }) : net.connect(port, host),
     );
     await once(client.socket, encrypted === 'tls' ? 'secureConnect' : 'connect');
     return client;

@@ -5,9 +5,9 @@ import { LoadClient } from '../../bench/load-client.ts';
 export class StrictLoad {
   readonly #loads: readonly LoadClient[];
 
-  /** @param target a port of 127.0.0.1, or the path of a socket */
-  constructor(target: number | string) {
-    const where = typeof target === 'number' ? `http://127.0.0.1:${target}/` : `unix:${target}`;
+  /** @param target a port, or the path of a socket */
+  constructor(target: number | string, host = '127.0.0.1') {
+    const where = typeof target === 'number' ? `http://${host}:${target}/` : `unix:${target}`;
     const loop = { kind: 'closed', pause: 20 } as const;
     this.#loads = [
       new LoadClient({ target: where, clients: 20, mode: 'keep-alive', loop }),

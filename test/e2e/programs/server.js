@@ -3,7 +3,7 @@
 // HTTP under /admin/.
 import { subscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -20,6 +20,17 @@ function asJson(error) {
   return { code, message, exitCode, signal, stderr };
 }
 
+/** How many connections wait to be accepted on a port, in the queues of all its IPv4 listeners. */
+function queuedOn(port) {
+  const listening = '0A';
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return readFileSync('/proc/net/tcp', 'latin1')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, address, , state]) => address?.endsWith(local) && state === listening)
+    .reduce((sum, [, , , , queues]) => sum + Number.parseInt(queues.split(':')[1], 16), 0);
+}
+
 const admin = {
   '/admin/upgrade': async (body) => ({ pid: await app.upgrade(body) }),
   '/admin/descriptors': async () => {
@@ -32,6 +43,13 @@ const admin = {
   },
   '/admin/shutdown': async (body) => {
     app.shutdown(body);
+    return {};
+  },
+  // Accepts nothing until so many wait, and shuts down in the same turn of the event loop.
+  '/admin/shutdown-when-queued': async ({ queued }, { socket }) => {
+    tell('blocking');
+    while (queuedOn(socket.localPort) < queued);
+    app.shutdown();
     return {};
   },
   '/admin/reexec': async (body) => {
@@ -47,6 +65,10 @@ const admin = {
     return {};
   },
   '/admin/status': async () => app.status(),
+  '/admin/close': async ({ name }) => {
+    servers.get(name).close(() => tell('closed', { name }));
+    return {};
+  },
   '/admin/hammer': async () => {
     app.hammer();
     return {};
@@ -111,7 +133,16 @@ process.on('SIGTERM', () => tell('told-to-stop'));
 app.draining.addEventListener('abort', () => tell('draining'));
 
 const listening = [];
-for (const options of JSON.parse(LISTENERS)) listening.push(await app.listen(createServer(options), options));
+const servers = new Map();
+for (const { tls, ...options } of JSON.parse(LISTENERS)) {
+  const server = createServer({ tls });
+  servers.set(options.name, server);
+  listening.push(await app.listen(server, options));
+}
+for (const name of JSON.parse(process.env.CLOSED ?? '[]')) servers.get(name).close();
+
+// What a server does that has bound a port below 1024 as root.
+if (process.env.USER_ID !== undefined) process.setuid(Number(process.env.USER_ID));
 
 let counter = 0;
 const restored = await app.state('counter', {

@@ -291,6 +291,18 @@ describe('settle', () => {
     await end;
   });
 
+  it('tells, too, of what was taken and put back', async () => {
+    const takeover = await taken();
+    expect(takeover.borrow('web')).toEqual(expect.any(Number));
+    const web = takeover.take('web');
+    expect(takeover.borrow('web')).toBeNull();
+    if (web !== null) takeover.putBack(web);
+    expect(takeover.borrow('web')).toBe(web?.descriptor.fd);
+    takeover.settle({ onConnection: () => false, onLateState: async () => {}, onEnd: () => {} });
+    expect((await meeting.sending.control.expect(['UNCLAIMED'], never)).payload).toEqual({ names: ['web'] });
+    expect(web?.descriptor.closed).toBe(true);
+  });
+
   it('answers the commit with no name where everything was taken', async () => {
     const takeover = await taken();
     const web = takeover.take('web');

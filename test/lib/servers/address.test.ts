@@ -29,6 +29,7 @@ describe('resolveAddress', () => {
   it('looks names up', async () => {
     const found = await resolveAddress({ port: 0, host: 'localhost' });
     expect(found).toMatchObject({ host: 'localhost', address: expect.stringMatching(/^(127\.0\.0\.1|::1)$/) });
+    expect(found).toHaveProperty('otherAddresses', expect.any(Array));
     await expect(resolveAddress({ port: 0, host: 'no-such-host.invalid' })).rejects.toMatchObject({
       syscall: 'getaddrinfo',
     });
@@ -115,7 +116,7 @@ describe('a datagram socket’s address', () => {
 describe('satisfies', () => {
   it.each<[object, AddressOptions, boolean]>([
     [{ address: '::', port: 80 }, { port: 80 }, true],
-    [{ address: '0.0.0.0', port: 80 }, { port: 80 }, true],
+    [{ address: '0.0.0.0', port: 80 }, { port: 80 }, false],
     [{ address: '0.0.0.0', port: 80 }, { port: 80, host: '::' }, false],
     [{ address: '127.0.0.1', port: 80 }, { port: 80 }, false],
     [{ address: '127.0.0.1', port: 80 }, { port: 80, host: '127.0.0.1' }, true],

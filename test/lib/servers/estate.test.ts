@@ -4,79 +4,46 @@ import { existsSync, openSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe as describeDescriptor } from '../../../lib/fd/describe.ts';
 import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
 import { bindTcp, listen } from '../../../lib/fd/socket.ts';
 import type { Inheritance } from '../../../lib/handoff/inheritance.ts';
-import { describeForManifest, type Inherited, type NamedDescriptor } from '../../../lib/handoff/manifest.ts';
-import type { SavedState } from '../../../lib/handoff/state.ts';
+import { describeForManifest } from '../../../lib/handoff/manifest.ts';
 import type { Dependant } from '../../../lib/servers/dependant.ts';
 import { Estate } from '../../../lib/servers/estate.ts';
 import { DatagramClient } from '../../support/datagram-client.ts';
 import { drainOrder } from '../../support/drain-order.ts';
 import { eventually } from '../../support/eventually.ts';
+import { ReservedPort } from '../../support/kernel-listeners.ts';
 import { never } from '../../support/never.ts';
 import { DescriptorCheck } from '../../support/open-descriptors.ts';
+import { Received } from '../../support/received.ts';
 import { TemporaryFolder } from '../../support/temporary-folder.ts';
 
 let descriptors: DescriptorCheck;
 let folder: TemporaryFolder;
 let estates: Estate[];
-let inheritances: Received[];
 
 beforeEach(() => {
   descriptors = new DescriptorCheck();
   folder = new TemporaryFolder();
   estates = [];
-  inheritances = [];
 });
 afterEach(async () => {
   for (const estate of estates) {
     estate.stopAccepting();
     estate.remove();
   }
-  for (const inheritance of inheritances) inheritance.close();
+  Received.closeAll();
   folder[Symbol.dispose]();
   await descriptors[Symbol.asyncDispose]();
 });
 
-/** What came from a predecessor, without one. */
-class Received implements Inheritance {
-  readonly generation = 1;
-  readonly predecessor = { pid: 1, generation: 0 };
-  readonly #inherited = new Map<string, Inherited>();
-  readonly #states: readonly (SavedState | string)[];
-
-  constructor(descriptors: readonly NamedDescriptor[], states: readonly (SavedState | string)[] = []) {
-    for (const named of descriptors) {
-      const descriptor = OwnedFd.dup(named.fd, 'inherited by a test');
-      this.#inherited.set(named.name, { entry: describeForManifest(named), descriptor });
-    }
-    this.#states = states;
-    inheritances.push(this);
-  }
-
-  get unclaimed() {
-    return [...this.#inherited.values()].map(({ entry }) => entry);
-  }
-
-  take(name: string): Inherited | null {
-    const found = this.#inherited.get(name) ?? null;
-    this.#inherited.delete(name);
-    return found;
-  }
-
-  state(name: string): SavedState | 'late' | null {
-    const found = this.#states.find((state) => (typeof state === 'string' ? state : state.name) === name) ?? null;
-    return typeof found === 'string' ? 'late' : found;
-  }
-
-  close(): void {
-    for (const { descriptor } of this.#inherited.values()) descriptor.close();
-  }
-}
-
-function estateOf(inheritance: Inheritance | null = null): Estate {
-  const estate = new Estate(inheritance);
+function estateOf(
+  inheritance: Inheritance | null = null,
+  options: ConstructorParameters<typeof Estate>[1] = {},
+): Estate {
+  const estate = new Estate(inheritance, options);
   estates.push(estate);
   return estate;
 }
@@ -271,6 +238,58 @@ describe('datagram sockets', () => {
   });
 });
 
+describe('a group on one port', () => {
+  let reserved: ReservedPort;
+  let where: { host: string; port: number; reusePort: boolean };
+  beforeEach(() => {
+    reserved = new ReservedPort();
+    where = { host: '127.0.0.1', port: reserved.port, reusePort: true };
+  });
+  afterEach(() => reserved[Symbol.dispose]());
+
+  it('has names that do not collide', async () => {
+    const estate = estateOf();
+    for (const suffix of ['', '#2', '#3']) {
+      expect((await estate.listen(hello(), where)).place.name).toBe(`tcp-127.0.0.1-${where.port}${suffix}`);
+    }
+    await expect(estate.listen(hello(), { ...where, reusePort: false })).rejects.toMatchObject({
+      code: 'ERR_HANDOFF_ALREADY_OWNED',
+    });
+  });
+
+  it('is held and served by a version that registers one of it', async () => {
+    const first = estateOf();
+    for (let count = 0; count < 3; count++) await first.listen(hello(), where);
+    await first.accept();
+    const names = first.descriptors.map(({ name }) => name);
+    const second = estateOf(new Received(first.descriptors));
+    const served = await second.listen(hello(), where);
+    await second.accept();
+    expect(served.places).toHaveLength(3);
+    expect(second.descriptors.map(({ name }) => name)).toEqual(names);
+  });
+
+  it('is whole in the hands of who holds it for others, and listens before they get it', async () => {
+    const first = estateOf();
+    const held = await first.hold(where);
+    await first.hold(where);
+    const worker = estateOf(new Received(first.descriptors), { binding: 'inherits-only' });
+    expect((await worker.listen(hello(), where)).place).toMatchObject({ inherited: true, name: held.name });
+    first.readyHeld();
+    expect(first.descriptors.map(({ fd }) => describeDescriptor(fd))).toMatchObject([
+      { listening: true },
+      { listening: true },
+    ]);
+    const second = estateOf(new Received(first.descriptors));
+    await second.hold(where);
+    second.readyHeld();
+    expect(second.descriptors.map(({ name }) => name)).toEqual(first.descriptors.map(({ name }) => name));
+    expect(second.held).toHaveLength(2);
+    await worker.accept();
+    expect(await ask(where.port)).toContain('hello');
+  });
+});
+
 describe('accepting', () => {
   it('everywhere or nowhere', async () => {
     const estate = estateOf();
@@ -286,7 +305,7 @@ describe('accepting', () => {
 });
 
 describe('a listener that the successor has no use for', () => {
-  it('refuses whoever connects, its socket file is gone, and the others accept again after a give-back', async () => {
+  it('refuses whoever connects, its socket file is gone, and after a give-back it is bound again', async () => {
     const path = folder.file('old.sock');
     const estate = estateOf();
     const web = await estate.listen(hello(), { ...local, name: 'web' });
@@ -300,8 +319,9 @@ describe('a listener that the successor has no use for', () => {
 
     estate.reassert();
     expect(await estate.acceptAgain()).toEqual([]);
-    expect(await ask(web.place.address.port)).toContain('hello');
-    expect(estate.descriptors.map(({ name }) => name)).toEqual(['web']);
+    for (const { place } of [web, old]) expect(await ask(place.address.port)).toContain('hello');
+    expect(existsSync(path)).toBe(true);
+    expect(estate.descriptors.map(({ name }) => name)).toEqual(['web', 'old', 'old-path']);
   });
 
   it('does not lose a descriptor that the application has borrowed', async () => {
@@ -335,7 +355,7 @@ describe('holding', () => {
   });
 
   it('a process that only inherits is told what to hold for it, and binds nothing', async () => {
-    const worker = new Estate(null, 'inherits-only');
+    const worker = new Estate(null, { binding: 'inherits-only' });
     estates.push(worker);
     await expect(worker.listen(hello(), { port: 4711 })).rejects.toMatchObject({
       code: 'ERR_HANDOFF_REFUSED',

@@ -8,11 +8,15 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describe as describeDescriptor } from '../../../lib/fd/describe.ts';
-import { bindUnix } from '../../../lib/fd/socket.ts';
+import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
+import { bindUnix, socketPair } from '../../../lib/fd/socket.ts';
 import {
+  acceptedSocket,
+  acceptLike,
   bareSocketOf,
   bindOptionsOf,
   bindToUnixSocket,
+  countAsAccepted,
   datagramType,
   descriptorOf,
   idleSockets,
@@ -22,6 +26,7 @@ import {
   setKeepAlive,
   setUnixAddress,
   stopReceiving,
+  turnsAway,
 } from '../../../lib/servers/internals.ts';
 import { libraryFile, outcome, typescriptOptions } from '../../support/child-script.ts';
 import { DatagramClient } from '../../support/datagram-client.ts';
@@ -270,4 +275,48 @@ it('listenOn: a cluster worker accepts by itself on what it inherited, over TCP 
   const child = spawn(process.execPath, [...typescriptOptions.slice(0, 2), script], { cwd: folder.path });
   const { stdout, stderr } = await outcome(child);
   expect({ stdout, stderr }).toEqual({ stdout: 'the worker\nthe worker\n', stderr: '' });
+});
+
+describe(`how a server accepts, Node ${process.version}`, () => {
+  const options = {
+    allowHalfOpen: true,
+    pauseOnConnect: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 7_000,
+  };
+  const kept = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 7 };
+
+  it('acceptLike: another server has the options of the first', () => {
+    const server = net.createServer(options);
+    expect(server).toMatchObject(kept);
+    const companion = net.createServer();
+    acceptLike(server, companion);
+    expect(companion).toMatchObject(kept);
+    // What an HTTP server says of itself is what it must be given.
+    expect(http.createServer()).toMatchObject({ allowHalfOpen: true, noDelay: true });
+  });
+
+  it('acceptedSocket: a descriptor becomes a socket with them', () => {
+    const [fd, other] = socketPair().map((end) => new OwnedFd(end)) as [OwnedFd, OwnedFd];
+    const socket = acceptedSocket(net.createServer(options), fd.release());
+    expect([socket.allowHalfOpen, socket.isPaused()]).toEqual([true, true]);
+    socket.destroy();
+    other.close();
+  });
+
+  it('countAsAccepted: a connection that another server has accepted is counted here alone', async () => {
+    const server = net.createServer();
+    const companion = net.createServer((socket) => countAsAccepted(server, socket));
+    await once(companion.listen(0, '127.0.0.1'), 'listening');
+    const client = net.connect((companion.address() as net.AddressInfo).port, '127.0.0.1');
+    await once(companion, 'connection');
+    const counts = () => [server, companion].map((each) => (each as unknown as { _connections: number })._connections);
+    expect(counts()).toEqual([1, 0]);
+    expect(turnsAway(Object.assign(server, { maxConnections: 1 }), client)).toBe(true);
+    client.destroy();
+    await eventually(() => counts()[0] === 0);
+    expect(turnsAway(server, client)).toBe(false);
+    await new Promise((resolve) => companion.close(resolve));
+  });
 });

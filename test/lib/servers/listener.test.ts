@@ -4,12 +4,15 @@ import { existsSync, lstatSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe as describeDescriptor, type SocketDescription } from '../../../lib/fd/describe.ts';
 import { getCloseOnExec, getNonBlocking, setNonBlocking } from '../../../lib/fd/descriptor.ts';
 import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
 import type { AddressOptions } from '../../../lib/servers/address.ts';
 import { resolveAddress } from '../../../lib/servers/address.ts';
 import { Listener, type ListenerOptions } from '../../../lib/servers/listener.ts';
+import { reachOf } from '../../../lib/servers/reach.ts';
 import { Served } from '../../../lib/servers/served.ts';
+import { isPortShared } from '../../../lib/servers/shared-port.ts';
 import { DescriptorCheck } from '../../support/open-descriptors.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { TemporaryFolder } from '../../support/temporary-folder.ts';
@@ -34,10 +37,16 @@ afterEach(async () => {
 });
 
 async function bind(where: AddressOptions, options: Partial<ListenerOptions> = {}): Promise<Listener> {
-  const whole = { backlog: 511, mode: undefined, ipv6Only: false, reusePort: false, ...options };
-  const listener = await Listener.bind('web', await resolveAddress(where), whole);
+  const listener = await Listener.bind('web', await resolveAddress(where), { ...defaults, ...options });
   listeners.push(listener);
   return listener;
+}
+
+/** The same listener in a successor. */
+function adopt(listener: Listener, options: Partial<ListenerOptions> = {}): Listener {
+  const adopted = Listener.adopt('web', OwnedFd.dup(listener.named.fd, 'inherited'), { ...defaults, ...options });
+  listeners.push(adopted);
+  return adopted;
 }
 
 async function attach(listener: Listener, server: net.Server = net.createServer()): Promise<net.Server> {
@@ -61,6 +70,7 @@ function backlogOf(port: number | undefined): number {
   return Number(line[2]);
 }
 
+const defaults: ListenerOptions = { backlog: 511, ipv6Only: false, reusePort: false };
 const local = { host: '127.0.0.1', port: 0 };
 
 describe('a new listener', () => {
@@ -128,8 +138,7 @@ describe('a backlog of 77 stays 77: listen({fd}) would make it 511', () => {
 
   it('when it is adopted, also for those who share it', async () => {
     const listener = await bind(local, { backlog: 77 });
-    const adopted = Listener.adopt('web', OwnedFd.dup(listener.named.fd, 'inherited'), 77);
-    listeners.push(adopted);
+    const adopted = adopt(listener, { backlog: 77 });
     expect(adopted.inherited).toBe(true);
     await attach(adopted, http.createServer());
     expect(backlogOf(listener.address.port)).toBe(77);
@@ -154,8 +163,7 @@ describe('closing', () => {
 
   it('one of two copies ends nothing for the other: close(2), never shutdown(2)', async () => {
     const listener = await bind(local);
-    const adopted = Listener.adopt('web', OwnedFd.dup(listener.named.fd, 'inherited'), 511);
-    listeners.push(adopted);
+    const adopted = adopt(listener);
     const server = await attach(
       adopted,
       net.createServer((socket) => socket.resume().end('served')),
@@ -192,8 +200,7 @@ describe('a Unix listener', () => {
   it('closing an adopted Unix server does not unlink its path', async () => {
     const path = folder.file('web.sock');
     const listener = await bind({ path });
-    const adopted = Listener.adopt('web', OwnedFd.dup(listener.named.fd, 'inherited'), 511);
-    listeners.push(adopted);
+    const adopted = adopt(listener);
     await stop(await attach(adopted));
     await stop(await attach(listener));
     adopted.close();
@@ -236,6 +243,101 @@ describe('reassert', () => {
     setNonBlocking(listener.named.fd, false);
     listener.reassert();
     expect(getNonBlocking(listener.named.fd)).toBe(true);
+  });
+
+  it('a listener to which a successor gave another backlog has its own again', async () => {
+    const listener = await bind(local, { backlog: 77 });
+    await stop(await attach(adopt(listener, { backlog: 200 })));
+    expect(backlogOf(listener.address.port)).toBe(200);
+    listener.reassert();
+    expect(backlogOf(listener.address.port)).toBe(77);
+  });
+
+  it('one that does not listen yet is left so', async () => {
+    const listener = await bind(local, { reusePort: true });
+    listener.reassert();
+    expect(describeDescriptor(listener.named.fd)).toMatchObject({ listening: false });
+  });
+});
+
+describe('a listener beside others that serve the port', () => {
+  it('listens from attach() on: until then the connections are theirs', async () => {
+    const first = await bind(local);
+    const port = first.address.port as number;
+    await attach(
+      first,
+      net.createServer((socket) => socket.resume().end('first')),
+    );
+    const wide = await Listener.bind('wide', await resolveAddress({ port, host: '0.0.0.0' }), defaults, () => [
+      first.named.fd,
+    ]);
+    listeners.push(wide);
+    await expect(RawClient.connect(port, 'plain', '127.0.0.2')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await attach(
+      wide,
+      net.createServer((socket) => socket.resume().end('wide')),
+    );
+    for (const [host, expected] of [
+      ['127.0.0.1', 'first'],
+      ['127.0.0.2', 'wide'],
+    ] as const) {
+      expect(await (await RawClient.connect(port, 'plain', host)).closed).toBe(expected);
+    }
+    wide.claim();
+    expect([first, wide].map(({ named }) => isPortShared(named.fd))).toEqual([false, false]);
+  });
+
+  it('is a member of a group in the same way', async () => {
+    const { address } = await bind(local, { reusePort: true });
+    await expect(RawClient.connect(address.port as number)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+});
+
+describe('claiming', () => {
+  it('gives a socket file the mode of this version', async () => {
+    const path = folder.file('web.sock');
+    const listener = await bind({ path }, { mode: 0o640 });
+    const adopted = adopt(listener, { mode: 0o606 });
+    expect(lstatSync(path).mode & 0o777).toBe(0o640);
+    adopted.claim();
+    expect(lstatSync(path).mode & 0o777).toBe(0o606);
+  });
+
+  it('lets a port be shared from then on, and never ends a group', async () => {
+    const listener = await bind(local);
+    adopt(listener, { reusePort: true }).claim();
+    expect(isPortShared(listener.named.fd)).toBe(true);
+    adopt(listener).claim();
+    expect(isPortShared(listener.named.fd)).toBe(true);
+  });
+});
+
+describe('reopening what was let go of', () => {
+  it('is at the same address, with the same options', async () => {
+    const listener = await bind({ port: 0, host: '::' }, { ipv6Only: true, backlog: 77 });
+    const { address, reach } = listener;
+    await listener.reopen();
+    listener.remove();
+    await listener.reopen();
+    await attach(listener);
+    expect(backlogOf(address.port)).toBe(77);
+    expect(reachOf(describeDescriptor(listener.named.fd) as SocketDescription)).toEqual(reach);
+  });
+
+  it('of a path, with its mode', async () => {
+    const path = folder.file('web.sock');
+    const listener = await bind({ path }, { mode: 0o640 });
+    listener.remove();
+    await listener.reopen();
+    expect(lstatSync(path).mode & 0o777).toBe(0o640);
+  });
+
+  it('rejects where somebody else is there by now', async () => {
+    const listener = await bind(local);
+    listener.remove();
+    await bind({ ...local, port: listener.address.port as number });
+    await expect(listener.reopen()).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    expect(listener.closed).toBe(true);
   });
 });
 

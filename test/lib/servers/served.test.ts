@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Place } from '../../../lib/servers/place.ts';
+import type { ServerPlace } from '../../../lib/servers/listener.ts';
 import { Served } from '../../../lib/servers/served.ts';
 import { drainOrder } from '../../support/drain-order.ts';
 import { never } from '../../support/never.ts';
@@ -24,8 +24,18 @@ afterEach(async () => {
 const request = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
 /** A place that does what a test says. */
-function place(attach: Place['attach']): Place {
-  return { name: 'web', address: {}, inherited: false, closed: false, attach, close: () => {}, remove: () => {} };
+function place(attach: ServerPlace['attach']): ServerPlace {
+  return {
+    name: 'web',
+    address: {},
+    inherited: false,
+    closed: false,
+    listen: () => {},
+    attach,
+    close: () => {},
+    remove: () => {},
+    reopen: async () => {},
+  };
 }
 
 describe('accepting', () => {
