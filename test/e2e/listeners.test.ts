@@ -1,37 +1,9 @@
 import { existsSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ask } from '../support/ask.ts';
+import { type Listening, listeners, portIn, refusal } from '../support/listening.ts';
 import { Scene } from '../support/scene.ts';
-
-interface Listening {
-  readonly name: string;
-  readonly inherited: boolean;
-  readonly address?: string;
-  readonly port?: number;
-  readonly path?: string;
-}
-
-function listeners(...options: object[]): { LISTENERS: string } {
-  return { LISTENERS: JSON.stringify(options) };
-}
-
-function portOf(listening: unknown, name: string): number {
-  return (listening as Listening[]).find((one) => one.name === name)?.port as number;
-}
-
-/** Resolves with the error code with which a connection to this port is turned away; null where it is accepted. */
-function refusal(port: number): Promise<string | null> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'unknown'));
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(null);
-    });
-  });
-}
 
 test('two ports and a Unix path all go over, and keep their addresses', async () => {
   await using scene = new Scene();
@@ -46,8 +18,8 @@ test('two ports and a Unix path all go over, and keep their addresses', async ()
   expect(inherited.every((one) => one.inherited)).toBe(true);
   await first.exited;
   for (const where of [
-    { port: portOf(listening, 'web') },
-    { port: portOf(listening, 'admin') },
+    { port: portIn(listening, 'web') },
+    { port: portIn(listening, 'admin') },
     { socketPath: path },
   ]) {
     expect((await ask(where)).servedBy).toBe(second.pid);
@@ -76,8 +48,8 @@ test('a listener that the next version adds is bound by it', async () => {
     { name: 'web', inherited: true },
     { name: 'metrics', inherited: false },
   ]);
-  expect((await ask({ port: portOf(listening, 'web') })).servedBy).toBe(second.pid);
-  expect((await ask({ port: portOf(now, 'metrics') })).servedBy).toBe(second.pid);
+  expect((await ask({ port: portIn(listening, 'web') })).servedBy).toBe(second.pid);
+  expect((await ask({ port: portIn(now, 'metrics') })).servedBy).toBe(second.pid);
 });
 
 test('a listener that the next version drops is refused from then on, also while the old one drains', async () => {
@@ -85,13 +57,13 @@ test('a listener that the next version drops is refused from then on, also while
   const path = join(scene.folder, 'old.sock');
   const first = scene.server(listeners({ name: 'web', port: 0 }, { name: 'old', port: 0 }, { name: 'old-path', path }));
   const { listening } = await first.ready(0);
-  const slow = ask({ port: portOf(listening, 'web') }, '/?wait=2500');
+  const slow = ask({ port: portIn(listening, 'web') }, '/?wait=2500');
   await first.event('began');
   const second = scene.server(listeners({ name: 'web', port: 0 }));
   await second.ready(1);
-  await expect.poll(() => refusal(portOf(listening, 'old'))).toBe('ECONNREFUSED');
+  await expect.poll(() => refusal(portIn(listening, 'old'))).toBe('ECONNREFUSED');
   await expect.poll(() => existsSync(path)).toBe(false);
-  expect((await ask({ port: portOf(listening, 'web') })).servedBy).toBe(second.pid);
+  expect((await ask({ port: portIn(listening, 'web') })).servedBy).toBe(second.pid);
   expect((await slow).servedBy).toBe(first.pid);
 });
 
@@ -102,16 +74,16 @@ test('a listener of the same name at another address is not taken: the next vers
   const second = scene.server(listeners({ name: 'web', port: 0, host: '127.0.0.2' }));
   const now = (await second.ready(1)).listening as Listening[];
   expect(now).toMatchObject([{ name: 'web', address: '127.0.0.2', inherited: false }]);
-  expect((await ask({ port: portOf(now, 'web'), host: '127.0.0.2' })).servedBy).toBe(second.pid);
+  expect((await ask({ port: portIn(now, 'web'), host: '127.0.0.2' })).servedBy).toBe(second.pid);
   await first.exited;
-  expect(await refusal(portOf(listening, 'web'))).toBe('ECONNREFUSED');
+  expect(await refusal(portIn(listening, 'web'))).toBe('ECONNREFUSED');
 });
 
 test('a listener at the same address under another name is taken', async () => {
   await using scene = new Scene();
   const first = scene.server(listeners({ name: 'one', port: 0 }));
   const { listening } = await first.ready(0);
-  const port = portOf(listening, 'one');
+  const port = portIn(listening, 'one');
   const second = scene.server(listeners({ name: 'two', port }));
   expect((await second.ready(1)).listening).toMatchObject([{ name: 'two', port, inherited: true }]);
 });
@@ -120,20 +92,20 @@ test('an address that is in use fails the successor with EADDRINUSE, and the pre
   await using scene = new Scene();
   await using elsewhere = new Scene();
   const other = elsewhere.server(listeners({ name: 'web', port: 0 }));
-  const taken = portOf((await other.ready(0)).listening, 'web');
+  const taken = portIn((await other.ready(0)).listening, 'web');
   const first = scene.server(listeners({ name: 'web', port: 0 }));
   const { listening } = await first.ready(0);
   const second = scene.server(listeners({ name: 'web', port: 0 }, { name: 'admin', port: taken }));
   expect(await second.exited).toMatchObject({ code: 1 });
   expect(second.stderr).toContain('EADDRINUSE');
-  expect((await ask({ port: portOf(listening, 'web') })).servedBy).toBe(first.pid);
+  expect((await ask({ port: portIn(listening, 'web') })).servedBy).toBe(first.pid);
 });
 
 test('nothing is accepted before ready(): who connects waits, and is answered by whoever owns', async () => {
   await using scene = new Scene();
   const first = scene.server({ ...listeners({ name: 'web', port: 0 }), OPTIONS: '{"readyTimeout":2000}' });
   const { listening } = await first.ready(0);
-  const port = portOf(listening, 'web');
+  const port = portIn(listening, 'web');
   const hanging = scene.server({ ...listeners({ name: 'web', port: 0 }), BEHAVIOUR: 'hang' });
   await hanging.event('hanging');
   const answers = await Promise.all(Array.from({ length: 20 }, () => ask({ port })));
