@@ -207,6 +207,7 @@ export class ServedServers {
     if (fate === 'nothing' || served.service === 'retired') return;
     served.retire();
     this.#retired.add(served);
+    // As with abandon(): a socket file that cannot be removed is stale, and in nobody's way.
     if (fate !== 'later') this.#letGoOf(served, fate);
     void served.connections.empty().then(() => {
       served.connections.forget();
