@@ -6,6 +6,7 @@ import type { Server, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import { isMainThread } from 'node:worker_threads';
+import { Attempt } from './attempt.ts';
 import { abortReason, Deadline, untilAborted } from './channel/deadline.ts';
 import { ControlPost } from './control-post.ts';
 import type { DrainReport, HandoffEvents } from './events.ts';
@@ -17,6 +18,7 @@ import { controlName } from './handoff/manifest.ts';
 import { abortPayload, type Mode, makeOffer, type OfferPhase, type Successor } from './handoff/predecessor.ts';
 import { ReadyPipe } from './handoff/ready-pipe.ts';
 import { Reception, type Visitor } from './handoff/reception.ts';
+import { introductionLine } from './handoff/rehearsed-inheritance.ts';
 import type { SavedState, StateValue } from './handoff/state.ts';
 import type { PredecessorEnd, Retirement, Takeover } from './handoff/successor.ts';
 import { healthListener } from './health.ts';
@@ -35,17 +37,19 @@ import {
 import { Pause } from './pause.ts';
 import { causeOf, isOwning, type Owning, type Phase, pauseOf, type Upstream } from './phase.ts';
 import type { CapturedStderr } from './process/captured-stderr.ts';
-import { execInPlace, requireMainThread } from './process/exec-in-place.ts';
+import { execInPlace, imageOf, requireMainThread } from './process/exec-in-place.ts';
 import { flushOutput, leave } from './process/leave.ts';
 import { endFailed, firstWord, type Meeting, successionOf } from './process/meeting.ts';
 import type { PidFile } from './process/pid-file.ts';
 import { isClusterWorker, leaveWithPrimary } from './process/pool-membership.ts';
 import { type Found, findPredecessor, findPrimary } from './process/predecessor-search.ts';
+import { defaultPreflight, type Preflight, passPreflight } from './process/preflight.ts';
+import type { Rehearsal } from './process/rehearsal.ts';
 import { type Membership, roster } from './process/roster.ts';
 import type { SignalMap as SignalMapOf } from './process/signal-map.ts';
 import { type SignalHooks, SignalListeners, type SignalOrder } from './process/signals.ts';
 import { SpawnedSuccessor } from './process/spawned-successor.ts';
-import { startOfThisProcess } from './process/start.ts';
+import { isOwnProgram, type Launch, launchOf } from './process/start.ts';
 import { recordForExec, type Survival } from './process/survival.ts';
 import { WorkerPool } from './process/worker-pool.ts';
 import { requirePrimary } from './process/worker-process.ts';
@@ -80,10 +84,11 @@ export { OwnedFd } from './fd/owned-fd.ts';
 export type { PeerCredentials } from './fd/peer-credentials.ts';
 export type { FileOwner } from './handoff/file-rights.ts';
 export type { HandoffOptions, MoveOptions, ReexecOptions, ShutdownOptions, UpgradeOptions } from './options.ts';
+export type { Preflight, PreflightCheck, PreflightCommand } from './process/preflight.ts';
 export type { SignalAction } from './process/signal-map.ts';
 export { type SignalPreset, signalPresets } from './process/signal-presets.ts';
 export type { SignalHooks } from './process/signals.ts';
-export { SuccessorError } from './process/spawned-successor.ts';
+export { SuccessorError } from './process/successor-error.ts';
 export type { WorkerPool } from './process/worker-pool.ts';
 export type { DatagramSocketStatus, HandoffStatus, ListenerStatus } from './status.ts';
 export type { WorkersOptions } from './workers-options.ts';
@@ -139,6 +144,11 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   readonly generation: number;
   /** The process that this one replaces, or stands beside; null on a fresh start. */
   readonly predecessor: { readonly pid: number; readonly generation: number } | null;
+  /**
+   * Whether this process only shows that its version starts (a preflight): nothing is bound, inherited or restored, and
+   * the process ends at `ready()`. What the application does before that is real, so it should do no more than it must.
+   */
+  readonly rehearsal: boolean;
   /** Settles, and never rejects, when this process is drained. */
   readonly closed: Promise<DrainReport>;
 
@@ -149,6 +159,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   readonly #membership: Membership;
   readonly #takeover: Takeover | null;
   readonly #survival: Survival | null;
+  readonly #rehearsal: Rehearsal | null;
   readonly #force = new AbortController();
   readonly #closeHooks: (() => void | Promise<void>)[] = [];
   #phase: Phase = { is: 'starting' };
@@ -171,9 +182,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     super();
     this.#settings = settings;
     const takeover = found.is === 'takeover' ? found.takeover : null;
-    const inheritance = found.is === 'survival' ? found.survival : takeover;
+    const inheritance =
+      found.is === 'survival' ? found.survival : found.is === 'rehearsal' ? found.inheritance : takeover;
     this.#takeover = takeover;
     this.#survival = found.is === 'survival' ? found.survival : null;
+    this.#rehearsal = found.is === 'rehearsal' ? found.rehearsal : null;
+    this.rehearsal = this.#rehearsal !== null;
     this.#stderr = found.is === 'takeover' ? found.stderr : null;
     const control = found.is === 'fresh' ? found.control : (this.#survival?.take(controlName)?.descriptor ?? null);
     this.generation = inheritance?.generation ?? 0;
@@ -281,6 +295,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const pool = new WorkerPool(
       {
         ...readWorkersOptions(options, this.#settings),
+        // They would need listeners, which a rehearsal has not.
+        ...(this.rehearsal ? { count: 0 } : {}),
         generation: this.generation,
         listeners: () => this.#estate.descriptors,
         stderr: () => this.#stderr?.meant ?? 2,
@@ -372,6 +388,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * Accepts on everything, tells the predecessor, and resolves when that has committed: this process is the owner.
    * Inherited descriptors that nobody claimed are closed.
    *
+   * In a rehearsal it says that this version starts, and ends the process: it does not return.
+   *
    * @throws ERR_HANDOFF_ABORTED, ERR_HANDOFF_TIMEOUT and others when the predecessor called the handoff off: it serves
    *   on, what this process has accepted is drained, and the process should end
    */
@@ -380,6 +398,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       throw new HandoffError('ERR_HANDOFF_NOT_READY', `ready() was called twice: this process is ${this.#phase.is}.`);
     }
     this.#enter({ is: 'taking-over' });
+    if (this.#rehearsal !== null) return this.#rehearsal.succeed();
     const takeover = this.#takeover;
     try {
       if (takeover?.calledOff.aborted === true) throw abortReason(takeover.calledOff);
@@ -406,7 +425,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   /**
    * Starts the next version and hands everything over to it. Resolves with its process id at commit, when this process
-   * has stopped accepting and drains.
+   * has stopped accepting and drains. With `preflight` it is tried first, for as long as `readyTimeout` besides.
    *
    * @throws ERR_HANDOFF_BUSY while another handoff runs, ERR_HANDOFF_NOT_READY before `ready()` and after commit,
    *   ERR_HANDOFF_EXEC_FAILED when the program cannot be started, ERR_HANDOFF_SUCCESSOR_EXITED (a `SuccessorError` with
@@ -418,7 +437,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     checkOptions('upgrade()', options);
     checkCommand(options);
     const mode = options.keep === true ? 'keep' : 'replace';
-    return this.#offer(mode, (signal) => this.#spawn(options, signal), options.signal);
+    const prepare = async (signal: AbortSignal) => {
+      const launch = launchOf(options);
+      await this.#passPreflight(options.preflight ?? false, launch, signal);
+      return (deadline: AbortSignal) => this.#spawn(launch, options, deadline);
+    };
+    return this.#offer(mode, prepare, options.signal);
   }
 
   /**
@@ -427,8 +451,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * by the next image, and so are connections that are between two requests (or that the application moves, as at a
    * handoff). Returns only by rejecting.
    *
-   * @throws ERR_HANDOFF_EXEC_FAILED when the program cannot be run, or in a worker thread; ERR_HANDOFF_BUSY and
-   *   ERR_HANDOFF_NOT_READY as `upgrade()` does. This process serves on then.
+   * Before anything is stopped the next version has to pass the `preflight`. That the program files are the same when the
+   * image is replaced a moment later is the deployment's affair: an image that fails then is an outage.
+   *
+   * @throws ERR_HANDOFF_EXEC_FAILED when the program cannot be run, or in a worker thread; what a failed preflight says
+   *   (`SuccessorError`, ERR_HANDOFF_ABORTED, ERR_HANDOFF_TIMEOUT); ERR_HANDOFF_BUSY and ERR_HANDOFF_NOT_READY as
+   *   `upgrade()` does. This process serves on then.
    */
   async reexec(options: ReexecOptions = {}): Promise<never> {
     this.#requireSupport('reexec()');
@@ -451,7 +479,20 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     }
     const survivors = new Survivors();
     const mover = new Mover((batch) => survivors.send(batch));
-    this.#enter({ is: 'draining-in-place', mover, survivors });
+    const image = imageOf(launchOf(options));
+    const attempt = new Attempt(options.signal);
+    this.#enter({ is: 'rehearsing', attempt });
+    this.#offerEnded = attempt.ended;
+    try {
+      await this.#passPreflight(options.preflight ?? defaultPreflight(image), image, attempt.signal);
+      this.#mustBe('rehearsing');
+      this.#enter({ is: 'draining-in-place', mover, survivors });
+    } catch (error) {
+      this.#tell('rollback', { error: error as Error });
+      throw error;
+    } finally {
+      this.#endAttempt(attempt, { is: 'serving' });
+    }
     const { drainTimeout } = this.#settings;
     try {
       using deadline = Deadline.after(drainTimeout, 'The state was not saved');
@@ -467,7 +508,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       // A predecessor that still drains would take the end of the connection for a death, and serve again.
       if (this.#upstream.is === 'connected') await this.#upstream.takeover.leave();
       this.#mustBe('draining-in-place');
-      return this.#exec(options, [...early, ...late], survivors);
+      return this.#exec(image, [...early, ...late], survivors);
     } catch (error) {
       if (this.#isIn('draining-in-place')) await this.#serveAgain();
       this.#adoptAll(survivors.release());
@@ -504,8 +545,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       this.#toldToStop = true;
       return this.closed;
     }
-    if (phase.is === 'offering') {
-      phase.callOff.abort(new HandoffError('ERR_HANDOFF_ABORTED', 'This process is shutting down.'));
+    if (phase.is === 'offering' || phase.is === 'rehearsing') {
+      phase.attempt.callOff(new HandoffError('ERR_HANDOFF_ABORTED', 'This process is shutting down.'));
     }
     this.#enter({ is: 'shutting-down' });
     // Before `ready()` is done there is a predecessor that serves: closing the connection leaves it the owner.
@@ -616,6 +657,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   /** What each signal's action does. */
   #actOnSignal({ action, signal, vetoed }: SignalOrder): void | Promise<void> {
+    if (this.#rehearsal !== null) return this.#rehearsal.onSignal(action);
     switch (action) {
       case 'upgrade':
         // Nothing is replaced by that, so that there is nothing to veto.
@@ -661,8 +703,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async #begin<Registered extends Served | Receiver>(what: string, registered: Registered): Promise<Registered> {
     try {
       if (this.#phase.is === 'serving') await registered.accept();
-      else if (!this.#isIn('starting') && !this.#isIn('taking-over') && !this.#isIn('offering'))
-        this.#mayRegister(what);
+      else if (!this.#isIn('starting') && !this.#isIn('taking-over') && !this.#isAttempting()) this.#mayRegister(what);
       return registered;
     } catch (error) {
       // Who connects would wait in a queue that nobody serves.
@@ -836,30 +877,45 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   // ---- as a predecessor ----
 
+  /** A handoff is over, whatever it came to: without a successor this process is what it was `before`. */
+  #endAttempt(attempt: Attempt, before: Owning): void {
+    if (this.#isAttempting()) this.#enter(before);
+    attempt.end();
+    if (this.#isIn('serving')) this.#inBackground(this.#acceptLate());
+  }
+
+  /** Resolves when the next version may be started. */
+  #passPreflight(preflight: Preflight, launch: Launch, signal: AbortSignal): Promise<void> {
+    const introduction = introductionLine(this.generation, this.#estate.descriptors);
+    return passPreflight(preflight, { launch, introduction, timeout: this.#settings.readyTimeout, signal });
+  }
+
   /**
-   * One handoff, from its beginning to commit. `meet` brings the candidate. Whatever goes wrong on the way, this process
-   * has served all the while and serves on.
+   * One handoff, from its beginning to commit. Whatever goes wrong on the way, this process has served all the while and
+   * serves on.
+   *
+   * @param prepare resolves with what brings the candidate, whose time starts only then
    */
-  async #offer(mode: Mode, meet: (signal: AbortSignal) => Promise<Meeting>, outer?: AbortSignal): Promise<number> {
+  async #offer(
+    mode: Mode,
+    prepare: (signal: AbortSignal) => Promise<(signal: AbortSignal) => Promise<Meeting>>,
+    outer?: AbortSignal,
+  ): Promise<number> {
     const before = this.#mayOffer();
-    const callOff = new AbortController();
-    let end = () => {};
-    const ended = new Promise<void>((resolve) => {
-      end = resolve;
-    });
-    this.#enter({ is: 'offering', before, callOff, ended });
-    this.#offerEnded = ended;
-    const signal = outer === undefined ? callOff.signal : AbortSignal.any([callOff.signal, outer]);
-    using deadline = Deadline.after(this.#settings.readyTimeout, 'The successor was not ready', signal);
+    const attempt = new Attempt(outer);
+    this.#enter({ is: 'offering', before, attempt });
+    this.#offerEnded = attempt.ended;
     let meeting: Meeting | null = null;
     try {
+      const meet = await prepare(attempt.signal);
+      using deadline = Deadline.after(this.#settings.readyTimeout, 'The successor was not ready', attempt.signal);
       meeting = await meet(deadline.signal);
       const { pid, spawned } = meeting;
       const tell = (phase: OfferPhase) => this.#tell('offer', { pid, mode, phase });
       if (meeting.how === 'channel') await makeOffer(meeting.candidate, this.#offerTo(mode), deadline.signal, tell);
       else tell('ready');
       // A shutdown that came while the newline was on its way has the last word.
-      if (this.#phase.is !== 'offering') throw callOff.signal.reason;
+      this.#mustBe('offering');
       spawned?.detach();
       if (mode === 'replace') this.#commit(meeting);
       else this.#standBeside(meeting, mode);
@@ -868,9 +924,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       const failure = await this.#rollBack(meeting, error);
       throw failure;
     } finally {
-      if (this.#phase.is === 'offering') this.#enter(before);
-      end();
-      if (this.#isIn('serving')) this.#inBackground(this.#acceptLate());
+      this.#endAttempt(attempt, before);
     }
   }
 
@@ -993,20 +1047,11 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     for (const failure of await this.#estate.acceptWaiting()) this.#report(failure);
   }
 
-  #exec(options: ReexecOptions, states: readonly SavedState[], { connections }: Survivors): never {
-    const start = startOfThisProcess();
+  #exec(image: Launch, states: readonly SavedState[], { connections }: Survivors): never {
     const descriptors = [...this.#estate.descriptors, ...this.#control.named];
     using record = recordForExec(this.generation, descriptors, states, connections);
-    return execInPlace(
-      {
-        command: options.command ?? start.command,
-        args: options.args ?? (options.command === undefined ? start.args : []),
-        env: options.env ?? process.env,
-        cwd: start.cwd,
-      },
-      record,
-      [...descriptors.map(({ fd }) => fd), ...connections.map(({ descriptor }) => descriptor.fd)],
-    );
+    const surviving = [...descriptors.map(({ fd }) => fd), ...connections.map(({ descriptor }) => descriptor.fd)];
+    return execInPlace(image, record, surviving);
   }
 
   async #receive(visitor: Visitor): Promise<void> {
@@ -1022,14 +1067,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       }
       const mode: Mode = hello.intent === 'share' ? 'share' : 'replace';
       // A pool that is started at once comes all at once: its members wait for one another.
-      while (mode === 'share' && this.#phase.is === 'offering') await this.#phase.ended;
+      while (mode === 'share' && (this.#phase.is === 'offering' || this.#phase.is === 'rehearsing')) {
+        await this.#phase.attempt.ended;
+      }
       this.#mayOffer();
-      await this.#offer(mode, async () => ({
-        how: 'channel',
-        candidate: { channel, hello },
-        pid: peer.pid,
-        spawned: null,
-      }));
+      const meeting: Meeting = { how: 'channel', candidate: { channel, hello }, pid: peer.pid, spawned: null };
+      await this.#offer(mode, async () => async () => meeting);
     } catch (error) {
       // An offer that failed has said ABORT and closed the connection; this is for those that were never made.
       control.send('REFUSED', abortPayload(error));
@@ -1037,18 +1080,13 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     }
   }
 
-  async #spawn(options: UpgradeOptions, signal: AbortSignal): Promise<Meeting> {
-    const start = startOfThisProcess();
-    const sameProgram = options.command === undefined || options.command === start.command;
+  async #spawn(launch: Launch, options: UpgradeOptions, signal: AbortSignal): Promise<Meeting> {
     // Another program may know nothing of this library, and gets what it needs to serve without it.
     using ready = options.command === undefined ? null : new ReadyPipe();
     const spawned = await SpawnedSuccessor.spawn(
       {
-        command: options.command ?? start.command,
-        args: options.args ?? (options.command === undefined ? start.args : []),
-        cwd: options.cwd ?? start.cwd,
-        env: options.env ?? process.env,
-        stderr: options.stderr ?? (sameProgram ? 'capture' : 'inherit'),
+        ...launch,
+        stderr: options.stderr ?? (isOwnProgram(launch) ? 'capture' : 'inherit'),
         ordinal: this.#membership.ordinal,
         program: ready === null ? null : { listeners: this.#estate.descriptors, ready: ready.writer },
       },
@@ -1227,6 +1265,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   #isServed(): boolean {
     switch (this.#phase.is) {
       case 'serving':
+      case 'rehearsing':
       case 'draining':
       case 'draining-in-place':
         return true;
@@ -1245,7 +1284,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 
   #isOwner(): boolean {
-    return this.#phase.is === 'offering' || isOwning(this.#phase);
+    return this.#isAttempting() || isOwning(this.#phase);
+  }
+
+  /** Whether a handoff has begun, and nothing was stopped for it. */
+  #isAttempting(): boolean {
+    return this.#isIn('offering') || this.#isIn('rehearsing');
   }
 
   /** The one place where the phase changes. */
@@ -1260,7 +1304,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   #mayRegister(what: string): void {
     if (this.#phase.is === 'starting' || this.#phase.is === 'serving') return;
     throw new HandoffError(
-      this.#phase.is === 'offering' ? 'ERR_HANDOFF_BUSY' : 'ERR_HANDOFF_NOT_READY',
+      this.#isAttempting() ? 'ERR_HANDOFF_BUSY' : 'ERR_HANDOFF_NOT_READY',
       `${what}() cannot be called while this process is ${this.#phase.is}: call it before ready().`,
     );
   }
@@ -1281,7 +1325,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
         `Process ${process.pid} is handing over to a successor already: try again when that is done.`,
       );
     }
-    if (phase === 'draining-in-place') {
+    if (phase === 'rehearsing' || phase === 'draining-in-place') {
       throw new HandoffError('ERR_HANDOFF_BUSY', `Process ${process.pid} is about to replace its own image.`);
     }
     throw new HandoffError(
@@ -1305,7 +1349,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 
   /** A shutdown may have come while something else was awaited, and has the last word. */
-  #mustBe(phase: 'taking-over' | 'draining-in-place'): void {
+  #mustBe(phase: 'taking-over' | 'offering' | 'rehearsing' | 'draining-in-place'): void {
     if (this.#phase.is === phase) return;
     throw new HandoffError('ERR_HANDOFF_ABORTED', `This process was told to shut down while it was ${phase}.`);
   }

@@ -5,6 +5,7 @@ import type { PeerCredentials } from './fd/peer-credentials.ts';
 import { authorizeSameUser } from './handoff/reception.ts';
 import type { Handoff } from './index.ts';
 import { PidFile } from './process/pid-file.ts';
+import type { Preflight } from './process/preflight.ts';
 import type { SignalMap } from './process/signal-map.ts';
 import { presetDrainTimeout, type SignalPreset, signalMap } from './process/signal-presets.ts';
 
@@ -52,6 +53,12 @@ export interface UpgradeOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Its working directory; by default the one that this process was started in. */
   readonly cwd?: string;
+  /**
+   * What has to go well before the successor is started. `true`: the same command line, run as a rehearsal up to its
+   * `ready()`, without a listener. A function that throws, or a command that exits with another code than 0, calls the
+   * handoff off. Each has `readyTimeout`. False by default: a successor that fails is no harm.
+   */
+  readonly preflight?: Preflight;
   /** Both go on serving: the successor beside this process, until this one leaves. */
   readonly keep?: boolean;
   /**
@@ -71,6 +78,14 @@ export interface ReexecOptions {
   readonly args?: readonly string[];
   /** Its environment; by default this process's as it is now. */
   readonly env?: NodeJS.ProcessEnv;
+  /**
+   * What has to go well before anything is stopped for the next image; see `UpgradeOptions`. True by default: there is no
+   * old process to serve on when the new image fails. Another program than this one's might not know that it is rehearsed
+   * and serve for real: with another `command` the default is that it exists and can be executed.
+   */
+  readonly preflight?: Preflight;
+  /** Calls the attempt off, as long as the preflight runs. */
+  readonly signal?: AbortSignal;
 }
 
 /** What goes along with a connection. */
@@ -106,14 +121,19 @@ const handoffNames: Readonly<Record<keyof HandoffOptions, true>> = {
   exit: true,
 };
 
-const reexecNames: Readonly<Record<keyof ReexecOptions, true>> = { command: true, args: true, env: true };
+const reexecNames: Readonly<Record<keyof ReexecOptions, true>> = {
+  command: true,
+  args: true,
+  env: true,
+  preflight: true,
+  signal: true,
+};
 
 const upgradeNames: Readonly<Record<keyof UpgradeOptions, true>> = {
   ...reexecNames,
   cwd: true,
   keep: true,
   stderr: true,
-  signal: true,
 };
 
 const moveNames: Readonly<Record<keyof MoveOptions, true>> = { data: true, head: true, timeout: true };
@@ -217,7 +237,7 @@ export function readOptions(options: HandoffOptions): Settings {
 }
 
 /** How a program is to be started, checked: what is wrong is told before anything is stopped for it. */
-export function checkCommand({ command, args, env }: UpgradeOptions | ReexecOptions): void {
+export function checkCommand({ command, args, env, preflight }: UpgradeOptions | ReexecOptions): void {
   if (command !== undefined && (typeof command !== 'string' || command === '')) {
     throw invalid(
       TypeError,
@@ -231,6 +251,18 @@ export function checkCommand({ command, args, env }: UpgradeOptions | ReexecOpti
   if (env !== undefined && (typeof env !== 'object' || env === null)) {
     throw invalid(TypeError, 'ERR_INVALID_ARG_TYPE', `"env" must be an object. Received ${typeof env}`);
   }
+  if (preflight !== undefined && !isPreflight(preflight)) {
+    throw invalid(
+      TypeError,
+      'ERR_INVALID_ARG_TYPE',
+      `"preflight" must be a boolean, a function, or an array of a program and its arguments. Received ${typeof preflight}`,
+    );
+  }
+}
+
+function isPreflight(value: unknown): value is Preflight {
+  if (typeof value === 'boolean' || typeof value === 'function') return true;
+  return Array.isArray(value) && value.length > 0 && value.every((part) => typeof part === 'string') && value[0] !== '';
 }
 
 /** A timeout in milliseconds: 0 to about 24.8 days. */

@@ -1,3 +1,4 @@
+import type { Attempt } from './attempt.ts';
 import type { Successor } from './handoff/predecessor.ts';
 import type { Takeover } from './handoff/successor.ts';
 import type { Pause } from './pause.ts';
@@ -16,14 +17,11 @@ export type Phase =
   /** The owner, told to stop: for a while it says so, and serves on (`shutdown`). */
   | { readonly is: 'announcing' }
   /** The owner, with a successor on its way (`#offer`); without one it is what it was `before`. */
-  | {
-      readonly is: 'offering';
-      readonly before: Owning;
-      readonly callOff: AbortController;
-      readonly ended: Promise<void>;
-    }
+  | { readonly is: 'offering'; readonly before: Owning; readonly attempt: Attempt }
   /** Committed: the successor owns, this process finishes what it has (`#commit`). */
   | { readonly is: 'draining'; readonly successor: Successor; readonly mover: Mover | null }
+  /** The owner, about to replace its own image once the next version has passed the preflight (`reexec`). */
+  | { readonly is: 'rehearsing'; readonly attempt: Attempt }
   /** The owner, finishing what it has before it replaces its own image (`reexec`). */
   | { readonly is: 'draining-in-place'; readonly mover: Mover; readonly survivors: Survivors }
   /** No successor: this process finishes what it has (`shutdown`). */
@@ -63,7 +61,7 @@ export const transitions: { readonly [from in PhaseName]: { readonly [to in Phas
   },
   serving: {
     offering: 'a visitor, or upgrade()',
-    'draining-in-place': 'reexec()',
+    rehearsing: 'reexec()',
     paused: 'pause()',
     announcing: 'told to stop, with a shutdownDelay',
     'shutting-down': 'told to stop',
@@ -82,6 +80,11 @@ export const transitions: { readonly [from in PhaseName]: { readonly [to in Phas
     paused: 'the same, where it was paused before',
     announcing: 'the same, where it was announcing before',
     draining: 'commit',
+    'shutting-down': 'told to stop',
+  },
+  rehearsing: {
+    'draining-in-place': 'the preflight went well',
+    serving: 'the preflight failed',
     'shutting-down': 'told to stop',
   },
   draining: {

@@ -30,7 +30,7 @@ export type HandoffStatus = {
   /** 0 for the first process, one more for every handoff. */
   readonly generation: number;
   readonly predecessor: { readonly pid: number; readonly generation: number } | null;
-  /** `starting`, `taking-over`, `serving`, `paused`, `announcing`, `offering`, `draining`, `draining-in-place`, `shutting-down`, `left`. */
+  /** `starting`, `taking-over`, `serving`, `paused`, `announcing`, `offering`, `draining`, `rehearsing`, `draining-in-place`, `shutting-down`, `left`. */
   readonly phase: Phase['is'];
   /** When this process (or, after `reexec()`, its present image) was started: ISO 8601, UTC. */
   readonly startedAt: string;

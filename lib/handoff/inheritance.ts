@@ -3,6 +3,8 @@ import type { SavedState } from './state.ts';
 
 /** What a starting process has from the one before it, whichever way it came. */
 export interface Inheritance {
+  /** Whether this is a rehearsal: what is taken out is harmless, and nothing real is to be opened in its place. */
+  readonly rehearsed: boolean;
   readonly generation: number;
   readonly predecessor: { readonly pid: number; readonly generation: number };
   /** The descriptors that nobody has taken yet, the reserved ones left out. */

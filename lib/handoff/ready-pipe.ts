@@ -1,9 +1,10 @@
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { abortReason } from '../channel/deadline.ts';
-import { pipe } from '../fd/descriptor.ts';
+import { pipe, setNonBlocking } from '../fd/descriptor.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
+import { socketPair } from '../fd/socket.ts';
 
 const newline = 0x0a;
 
@@ -18,12 +19,20 @@ export class ReadyPipe implements Disposable {
   readonly #reader: Socket;
   readonly #writer: OwnedFd;
 
-  constructor() {
-    const [reader, writer] = pipe();
+  constructor([reader, writer] = pipe()) {
     this.#writer = new OwnedFd(writer, 'the write end of the ready pipe');
-    this.#reader = new Socket({ fd: reader, readable: true, writable: false });
+    this.#reader = new Socket({ fd: reader });
     this.#reader.on('error', () => {});
     this.#reader.pause();
+  }
+
+  /** One of sockets: at its other end `text` can be read, and the end of this process is heard. */
+  static introducing(text: string): ReadyPipe {
+    const pipe = new ReadyPipe(socketPair());
+    // Any program may read it: a shell that comes too early would fail with EAGAIN.
+    setNonBlocking(pipe.writer, false);
+    pipe.#reader.write(text);
+    return pipe;
   }
 
   /** The end that the successor gets; borrowed. */

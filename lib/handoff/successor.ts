@@ -59,6 +59,7 @@ export interface AfterCommit {
  * gone. Whatever is not taken out of it is closed with it.
  */
 export class Takeover implements Inheritance {
+  readonly rehearsed = false;
   readonly mode: Mode;
   readonly generation: number;
   readonly predecessor: { readonly pid: number; readonly generation: number };

@@ -2,6 +2,9 @@ import { close, setCloseOnExec } from '../fd/descriptor.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 
+/** The number of a descriptor whose file says what survived an exec: this process is its own predecessor. */
+export const reexecVariable = 'FD_HANDOFF_REEXEC';
+
 /** `<control fd>,<lane fd>`: this process was spawned by its predecessor's `upgrade()`. */
 export const channelVariable = 'FD_HANDOFF_CHANNEL';
 
@@ -25,6 +28,13 @@ export const listenFdsVariable = 'LISTEN_FDS';
 export const listenFdNamesVariable = 'LISTEN_FDNAMES';
 export const listenPidVariable = 'LISTEN_PID';
 export const readyVariable = 'FD_HANDOFF_READY_FD';
+
+/**
+ * The number of a connected stream socket to the process that rehearses its next version: this one is not to serve, but to
+ * show that it could. It is the write end of a ready pipe; what can be read of it is an introduction, and its end says that
+ * the other process is gone.
+ */
+export const preflightVariable = 'FD_HANDOFF_PREFLIGHT';
 
 /** What a spawned successor inherits from its predecessor. */
 export interface InheritedChannel {
@@ -93,6 +103,30 @@ function ownChannel(variable: string, channel: string, stderr: string | undefine
   };
 }
 
+/** The number in the variable of a rehearsal; null where this process is none. */
+export function readPreflight(environment: NodeJS.ProcessEnv): number | null {
+  const value = environment[preflightVariable];
+  return value === undefined ? null : parseNumber(preflightVariable, value);
+}
+
+/**
+ * Removes every variable by which a process finds a predecessor: a rehearsal has none, and a helper that it starts would
+ * believe that it had one.
+ */
+export function forgetPredecessors(environment: NodeJS.ProcessEnv): void {
+  for (const name of [
+    preflightVariable,
+    reexecVariable,
+    channelVariable,
+    ordinalVariable,
+    workerVariable,
+    stderrVariable,
+    readyVariable,
+  ]) {
+    delete environment[name];
+  }
+}
+
 /**
  * Closes what a program without this library would have served with. The same listeners come over the lane, verified;
  * and a write end of the ready pipe that stays open here would keep the predecessor from seeing this process fail.
@@ -125,7 +159,7 @@ function own(fd: number, purpose: string): OwnedFd {
   return new OwnedFd(fd, purpose);
 }
 
-function malformed(variable: string, value: string, cause?: unknown): HandoffError {
+export function malformed(variable: string, value: string, cause?: unknown): HandoffError {
   return new HandoffError(
     'ERR_HANDOFF_PROTOCOL',
     `The environment variable ${variable} is "${value}", which is not what a predecessor sets. Was it set by hand?`,

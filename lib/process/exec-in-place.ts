@@ -1,26 +1,19 @@
+import { resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { getCloseOnExec, getNonBlocking, setCloseOnExec, setNonBlocking } from '../fd/descriptor.ts';
 import { exec } from '../fd/exec.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
-import { reexecVariable } from './survival.ts';
-
-/** What the next image is: a program, with the environment that it gets. */
-export interface Image {
-  /** A path: execve(2) searches no PATH. */
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly env: NodeJS.ProcessEnv;
-  readonly cwd: string;
-}
+import { reexecVariable } from './environment.ts';
+import type { Launch } from './start.ts';
 
 const standardStreams = [0, 1, 2];
 
 /**
- * Replaces the program of this process, which keeps its PID; `surviving` stay open in the next one, and nothing else
- * does. Returns only by throwing ERR_HANDOFF_EXEC_FAILED, with everything as it was before.
+ * Replaces the program of this process by `image`, whose command is a path. The PID stays, and so do the descriptors
+ * `surviving` and nothing else. Returns only by throwing ERR_HANDOFF_EXEC_FAILED, with everything as it was before.
  */
-export function execInPlace(image: Image, record: OwnedFd, surviving: readonly number[]): never {
+export function execInPlace(image: Launch, record: OwnedFd, surviving: readonly number[]): never {
   const undo: (() => void)[] = [];
   try {
     for (const fd of [...surviving, record.fd]) keepOpen(fd, undo);
@@ -38,6 +31,11 @@ export function execInPlace(image: Image, record: OwnedFd, surviving: readonly n
     for (const step of undo.reverse()) step();
     throw execFailed(image, error as Error);
   }
+}
+
+/** The same with a path in place of a name: execve(2) takes what is in the folder, and searches no PATH. */
+export function imageOf(launch: Launch): Launch {
+  return { ...launch, command: resolve(launch.cwd, launch.command) };
 }
 
 /** Throws where an exec cannot be: it would take the main thread along. */
@@ -71,7 +69,7 @@ function makeBlocking(fd: number, undo: (() => void)[]): void {
   }
 }
 
-function execFailed({ command }: Image, cause: Error): HandoffError {
+function execFailed({ command }: Launch, cause: Error): HandoffError {
   return new HandoffError(
     'ERR_HANDOFF_EXEC_FAILED',
     `This process could not be replaced by ${command}: ${cause.message}. It serves on.`,

@@ -7,9 +7,11 @@ import type { OwnedFd } from '../fd/owned-fd.ts';
 import { peerCredentials } from '../fd/peer-credentials.ts';
 import { checkControlPath, claimUnixPath, connectTo } from '../handoff/control-path.ts';
 import { controlBacklog } from '../handoff/reception.ts';
+import type { RehearsedInheritance } from '../handoff/rehearsed-inheritance.ts';
 import { Takeover } from '../handoff/successor.ts';
 import { CapturedStderr } from './captured-stderr.ts';
 import { takeInheritedChannel, takeWorkerChannel } from './environment.ts';
+import { currentRehearsal, type Rehearsal } from './rehearsal.ts';
 import { Survival } from './survival.ts';
 
 export interface SearchOptions {
@@ -24,6 +26,8 @@ export interface SearchOptions {
 
 /** What a starting process found. */
 export type Found =
+  /** This process is not to serve, but to show that it could. */
+  | { readonly is: 'rehearsal'; readonly rehearsal: Rehearsal; readonly inheritance: RehearsedInheritance }
   /** This process is its own predecessor. */
   | { readonly is: 'survival'; readonly survival: Survival }
   | { readonly is: 'takeover'; readonly takeover: Takeover; readonly stderr: CapturedStderr | null }
@@ -46,10 +50,15 @@ const controlOptions = { mode: 0o600, backlog: controlBacklog };
 const claimTimeout = 10_000;
 
 /**
- * Looks for a predecessor, in the documented order: this process itself before an exec, the one that spawned this process, then whoever answers on the
- * control path. A predecessor that dies before its offer is complete has none to give: the search goes on.
+ * Looks for a predecessor, in the documented order: none in a rehearsal, this process itself before an exec, the one that
+ * spawned this process, then whoever answers on the control path. A predecessor that dies before its offer is complete has
+ * none to give: the search goes on.
  */
 export async function findPredecessor({ control, intent, ordinal = 0, timeout }: SearchOptions): Promise<Found> {
+  const rehearsal = currentRehearsal();
+  if (rehearsal !== null) {
+    return { is: 'rehearsal', rehearsal, inheritance: await rehearsal.inheritance(timeout) };
+  }
   const survival = Survival.take();
   if (survival !== null) return { is: 'survival', survival };
   const inherited = takeInheritedChannel(process.env, ordinal);

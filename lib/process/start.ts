@@ -15,6 +15,19 @@ export interface StartedScript {
   readonly cwd: string;
 }
 
+/** How the next version is to be started: a program in a folder, with the environment that it gets. */
+export interface Launch extends Start {
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** What of a launch is given; what is not is as it was when this process was started. */
+export interface LaunchOptions {
+  readonly command?: string;
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+}
+
 // Read when the module is loaded, before the application can change its working directory: a relative script would not
 // be found from another one.
 const realFolder = currentFolder();
@@ -36,6 +49,22 @@ export function startOfThisProcess(): Start {
 export function scriptOfThisProcess(): StartedScript | null {
   const [, script, ...args] = process.argv;
   return script === undefined ? null : { script: throughLinks(script), args, cwd: folder };
+}
+
+/** How a version is started that `options` say this much of. Another program gets none of this one's arguments. */
+export function launchOf(options: LaunchOptions): Launch {
+  const start = startOfThisProcess();
+  return {
+    command: options.command ?? start.command,
+    args: options.args ?? (options.command === undefined ? start.args : []),
+    env: options.env ?? process.env,
+    cwd: options.cwd ?? start.cwd,
+  };
+}
+
+/** Whether it is this process's own program: any other may not know this library. */
+export function isOwnProgram({ command }: Launch): boolean {
+  return command === process.execPath;
 }
 
 function currentFolder(): string {

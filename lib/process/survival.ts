@@ -18,9 +18,7 @@ import {
   verifyDescriptor,
 } from '../handoff/manifest.ts';
 import type { SavedState } from '../handoff/state.ts';
-
-/** The number of a descriptor whose file says what survived an exec: this process is its own predecessor. */
-export const reexecVariable = 'FD_HANDOFF_REEXEC';
+import { reexecVariable } from './environment.ts';
 
 /** What is written down before an exec, for the image after it. */
 interface Record {
@@ -33,6 +31,7 @@ interface Record {
 
 /** What survived the exec of this process: its own descriptors and state. */
 export class Survival implements Inheritance, Disposable {
+  readonly rehearsed = false;
   readonly generation: number;
   readonly predecessor: { readonly pid: number; readonly generation: number };
   readonly #descriptors: Map<string, Inherited>;

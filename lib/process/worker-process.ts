@@ -6,9 +6,10 @@ import { HandoffError } from '../fd/handoff-error.ts';
 import type { NamedDescriptor } from '../handoff/manifest.ts';
 import { abortPayload, makeOffer } from '../handoff/predecessor.ts';
 import type { Retirement } from '../handoff/successor.ts';
+import type { Exit, Part } from './child.ts';
 import { stderrVariable, workerVariable } from './environment.ts';
 import { endFailed, firstWord } from './meeting.ts';
-import { type Exit, type Launch, type Part, SpawnedSuccessor } from './spawned-successor.ts';
+import { SpawnedSuccessor, type Starter } from './spawned-successor.ts';
 import type { StartedScript } from './start.ts';
 
 /** How a worker is started, and what it gets. */
@@ -69,12 +70,12 @@ export class WorkerProcess {
     using deadline = Deadline.after(plan.readyTimeout, 'The worker was not ready', outer);
     const { signal } = deadline;
     const forked: { worker: Worker | null } = { worker: null };
-    const launch: Launch = (channel) => {
+    const starter: Starter = (channel) => {
       forked.worker = fork(plan, channel);
       return forked.worker.process as ChildProcess;
     };
     const start = { command: plan.script, cwd: plan.cwd };
-    const spawned = await SpawnedSuccessor.launch(launch, start, workerPart, signal);
+    const spawned = await SpawnedSuccessor.start(starter, start, workerPart, signal);
     const { channel } = spawned;
     try {
       await offer(plan, spawned, signal);

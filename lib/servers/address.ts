@@ -110,6 +110,15 @@ export function satisfies(bound: BoundAddress, wanted: Address | DatagramAddress
   return bound.address === wanted.address && (wanted.port === 0 || wanted.port === bound.port);
 }
 
+/** What of an address, or of a line of the manifest, says where. */
+export function whereOf({ address, port, path }: BoundAddress): BoundAddress {
+  return {
+    ...(address === undefined ? {} : { address }),
+    ...(port === undefined ? {} : { port }),
+    ...(path === undefined ? {} : { path }),
+  };
+}
+
 /** For messages: `127.0.0.1:8080`, `[::1]:8080`, a path. */
 export function formatAddress({ address, port, path }: BoundAddress): string {
   if (path !== undefined) return path;

@@ -9,6 +9,7 @@ import { OwnedFd } from '../fd/owned-fd.ts';
 import type { Arriving } from '../handoff/connection-transfer.ts';
 import type { Inheritance } from '../handoff/inheritance.ts';
 import type { NamedDescriptor } from '../handoff/manifest.ts';
+import { harmlessDescriptor } from '../handoff/rehearsed-inheritance.ts';
 import type { SavedState, StateValue } from '../handoff/state.ts';
 import { type BoundAddress, defaultName, resolveAddress, resolveDatagramAddress } from './address.ts';
 import { AdoptedConnections } from './adopted-connections.ts';
@@ -200,7 +201,8 @@ export class Estate {
     return this.#names.naming(name, async () => {
       checkFunction(`The descriptor "${name}": open`, open);
       const inherited = this.#inheritance?.take(name)?.descriptor;
-      const opened = inherited ?? (await open());
+      // `open` may lock, bind or truncate what is in use: a rehearsal does without it.
+      const opened = inherited ?? (this.#inheritance?.rehearsed ? harmlessDescriptor(name) : await open());
       const owned = typeof opened === 'number' ? new OwnedFd(opened, `the descriptor "${name}"`) : opened;
       // A number that is nobody's is told now, and not when everything is closed.
       try {

@@ -12,6 +12,8 @@ import { hasIPv6, Listener, type ListenerOptions, type ServerPlace } from './lis
 import { PlainDatagramPlace } from './plain-datagram-place.ts';
 import { PlainPlace } from './plain-place.ts';
 import { covers, overlaps, type Reach, reachOf } from './reach.ts';
+import { RehearsedDatagramPlace } from './rehearsed-datagram-place.ts';
+import { RehearsedPlace } from './rehearsed-place.ts';
 
 /** Whether this process binds what it did not inherit. A cluster's worker has what its primary holds, and nothing else. */
 export type Binding = 'binds' | 'inherits-only';
@@ -48,6 +50,10 @@ export class PlaceChoice {
     if (!isSupported()) return new PlainPlace(name, address, options.backlog);
     if (address.family === 'tcp') this.#checkOwn(address, options);
     const inherited = this.#inherit(name, address, options);
+    if (this.#inheritance?.rehearsed) {
+      inherited?.descriptor.close();
+      return new RehearsedPlace(name, address, inherited && boundBefore(inherited.entry));
+    }
     const place = inherited === null ? await this.#bind(name, address, options) : this.#adopt(name, inherited, options);
     this.#chosen.add(place);
     return place;
@@ -67,6 +73,11 @@ export class PlaceChoice {
     const anonymous = address.family !== 'unix' && address.port === 0;
     const found = anonymous ? named(fitting, name) : preferNamed(fitting, name);
     const inherited = found === undefined ? null : (this.#inheritance?.take(found.name) ?? null);
+    if (this.#inheritance?.rehearsed) {
+      inherited?.descriptor.close();
+      const before = inherited && boundBefore(inherited.entry);
+      return RehearsedDatagramPlace.make(name, address, before, bindOptionsOf(socket));
+    }
     if (inherited !== null) return DatagramListener.adopt(name, inherited);
     return DatagramListener.bind(name, address, { mode, ...bindOptionsOf(socket) });
   }

@@ -27,7 +27,7 @@ test('an exec that fails leaves the process serving, with nothing leaked', async
   const port = await portOf(program);
   const before = readdirSync(`/proc/${program.pid}/fd`).length;
   for (const command of ['/no/such/program', scene.folder]) {
-    await ask({ port }, '/admin/reexec', { command });
+    await ask({ port }, '/admin/reexec', { command, preflight: false });
     await program.event('reexec-failed', ({ message }) => String(message).includes(command));
     expect((await ask({ port })).servedBy).toBe(program.pid);
   }
@@ -89,7 +89,7 @@ test('an exec that fails gives back the connections that it had set aside', asyn
   load.start();
   await ask({ port });
   for (let attempt = 1; attempt <= 5; attempt++) {
-    await ask({ port }, '/admin/reexec', { command: '/no/such/program' });
+    await ask({ port }, '/admin/reexec', { command: '/no/such/program', preflight: false });
     await expect.poll(() => program.told.filter(({ event }) => event === 'reexec-failed').length).toBe(attempt);
   }
   const { total, examples } = await load.stop();

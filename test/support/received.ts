@@ -6,6 +6,7 @@ import type { SavedState } from '../../lib/handoff/state.ts';
 /** What came from a predecessor, without one. */
 export class Received implements Inheritance {
   static readonly #all = new Set<Received>();
+  readonly rehearsed = false;
   readonly generation = 1;
   readonly predecessor = { pid: 1, generation: 0 };
   readonly #inherited = new Map<string, Inherited>();

@@ -16,8 +16,27 @@ function tell(event, details = {}) {
 }
 
 function asJson(error) {
-  const { code, message, exitCode, signal, stderr } = error;
-  return { code, message, exitCode, signal, stderr };
+  const { cause, code, message, exitCode, signal, stderr } = error;
+  return { code, message, exitCode, signal, stderr, cause: cause?.message };
+}
+
+const abort = new AbortController();
+
+/** Functions do not travel as JSON: what `preflight` can be by name. */
+const checks = {
+  passes: async () => tell('checked'),
+  throws: () => {
+    throw new Error('the configuration is wrong');
+  },
+  hangs: ({ signal }) => {
+    signal.addEventListener('abort', () => tell('check-aborted'));
+    return new Promise(() => {});
+  },
+};
+
+function withFunctions({ id, preflight, ...options }) {
+  const checked = typeof preflight === 'string' ? checks[preflight] : preflight;
+  return { ...options, signal: abort.signal, ...(checked === undefined ? {} : { preflight: checked }) };
 }
 
 /** How many connections wait to be accepted on a port, in the queues of all its IPv4 listeners. */
@@ -32,7 +51,7 @@ function queuedOn(port) {
 }
 
 const admin = {
-  '/admin/upgrade': async (body) => ({ pid: await app.upgrade(body) }),
+  '/admin/upgrade': async (body) => ({ pid: await app.upgrade(withFunctions(body)) }),
   '/admin/descriptors': async () => {
     const open = readdirSync('/proc/self/fd').length;
     return { open };
@@ -53,7 +72,11 @@ const admin = {
     return {};
   },
   '/admin/reexec': async (body) => {
-    app.reexec(body).catch((error) => tell('reexec-failed', asJson(error)));
+    app.reexec(withFunctions(body)).catch((error) => tell('reexec-failed', { id: body.id, ...asJson(error) }));
+    return {};
+  },
+  '/admin/abort': async () => {
+    abort.abort();
     return {};
   },
   '/admin/connection': async (_body, { socket }) => {
@@ -114,6 +137,11 @@ function createServer({ tls = false }) {
 
 if (BEHAVIOUR === 'exit-at-once') process.exit(7);
 if (BEHAVIOUR === 'throw-at-once') throw new Error('thrown before anything else');
+if (BEHAVIOUR === 'hang-at-once') {
+  tell('hanging');
+  setInterval(() => {}, 1000);
+  await new Promise(() => {});
+}
 
 const app = await handoff({ ...(CONTROL === undefined ? {} : { control: CONTROL }), ...JSON.parse(OPTIONS) });
 for (const name of ['offer', 'commit', 'rollback', 'give-back', 'pause', 'resume', 'reopen', 'drain']) {
@@ -173,13 +201,19 @@ if (BEHAVIOUR === 'wait') {
   await go;
 }
 
+if (BEHAVIOUR === 'block') {
+  tell('hanging');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+}
+
 if (BEHAVIOUR === 'die-at-newline') {
   subscribe('fd-handoff:frame', ({ moment, name }) => {
     if (moment === 'sent' && name === 'READY') process.kill(process.pid, 'SIGKILL');
   });
 }
 
-tell('starting', { generation: app.generation, listening });
+const { generation, predecessor, rehearsal } = app;
+tell('starting', { generation, predecessor, rehearsal, restored, listening });
 try {
   await app.ready();
 } catch (error) {

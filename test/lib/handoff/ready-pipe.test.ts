@@ -66,6 +66,22 @@ describe('ready', () => {
   });
 });
 
+describe('a pipe of sockets', () => {
+  it('introduces this process, is written to as any other, and tells of the end', async () => {
+    using introducing = ReadyPipe.introducing('who I am\n');
+    using other = OwnedFd.dup(introducing.writer, 'the other end of a test');
+    introducing.closeWriter();
+    const child = spawn('/bin/sh', ['-c', 'read line <&3; echo "$line" >&3; cat <&3 >&3'], {
+      stdio: ['ignore', 'ignore', 'inherit', other.fd],
+    });
+    const closed = once(child, 'close');
+    other.close();
+    expect(await introducing.ready(never)).toBe('who I am');
+    introducing[Symbol.dispose]();
+    expect(await closed).toEqual([0, null]);
+  });
+});
+
 describe('failure', () => {
   it('is end-of-file before a newline', async () => {
     ready.closeWriter();

@@ -5,7 +5,10 @@ import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
 import { socketPair } from '../../../lib/fd/socket.ts';
 import {
   channelVariable,
+  forgetPredecessors,
   ordinalVariable,
+  preflightVariable,
+  readPreflight,
   stderrVariable,
   takeInheritedChannel,
   takeWorkerChannel,
@@ -28,6 +31,25 @@ beforeEach(() => {
 afterEach(async () => {
   for (const end of ends) end.close();
   await descriptors[Symbol.asyncDispose]();
+});
+
+describe('a rehearsal', () => {
+  beforeEach(() => {
+    for (const fd of [control, lane]) ends.push(new OwnedFd(fd, 'not used'));
+  });
+
+  it('is known by the number of its connection, which stays until the other variables go, too', () => {
+    const environment = { [preflightVariable]: '3', [channelVariable]: '4,5', FD_HANDOFF_REEXEC: '6', OTHER: 'kept' };
+    expect([readPreflight(environment), readPreflight(environment), readPreflight({})]).toEqual([3, 3, null]);
+    forgetPredecessors(environment);
+    expect(environment).toEqual({ OTHER: 'kept' });
+  });
+
+  it.each(['', 'x', '3,4', '-1'])('by hand: "%s"', (value) => {
+    expect(() => readPreflight({ [preflightVariable]: value })).toThrow(
+      expect.objectContaining({ code: 'ERR_HANDOFF_PROTOCOL', message: expect.stringContaining(preflightVariable) }),
+    );
+  });
 });
 
 describe('what a spawned successor inherits', () => {

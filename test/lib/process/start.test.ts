@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isOwnProgram, launchOf, startOfThisProcess } from '../../../lib/process/start.ts';
 import { libraryFile, outcome, runScript, typescriptOptions } from '../../support/child-script.ts';
 import { TemporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -25,6 +26,21 @@ async function start(cwd: string, args: string[], options: string[] = []) {
   if (stdout === '') throw new Error(stderr);
   return JSON.parse(stdout) as { command: string; args: string[]; cwd: string };
 }
+
+describe('what is launched', () => {
+  it('is this program as it was started, except what is given', () => {
+    expect(launchOf({})).toEqual({ ...startOfThisProcess(), env: process.env });
+    const given = { args: ['x.js'], env: { A: '1' }, cwd: '/srv' };
+    expect(launchOf(given)).toEqual({ ...given, command: process.execPath });
+    expect(isOwnProgram(launchOf(given))).toBe(true);
+  });
+
+  it('is another program without the arguments of this one', () => {
+    const launch = launchOf({ command: '/bin/true' });
+    expect(launch).toMatchObject({ command: '/bin/true', args: [] });
+    expect(isOwnProgram(launch)).toBe(false);
+  });
+});
 
 describe('the start of a process', () => {
   it('keeps options, script and arguments, and the folder of the start: a relative script breaks after chdir', async () => {

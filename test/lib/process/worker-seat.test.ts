@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Retirement } from '../../../lib/handoff/successor.ts';
-import type { Exit } from '../../../lib/process/spawned-successor.ts';
+import type { Exit } from '../../../lib/process/child.ts';
 import type { Loss, WorkerProcess } from '../../../lib/process/worker-process.ts';
 import { WorkerSeat } from '../../../lib/process/worker-seat.ts';
 import { never } from '../../support/never.ts';

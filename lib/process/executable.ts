@@ -1,0 +1,28 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Launch } from './start.ts';
+
+/** The path of the program, found as execvp(3) would; throws ENOENT where there is none. */
+export function findExecutable({ command, env, cwd }: Omit<Launch, 'args'>): string {
+  const folders = command.includes('/') ? [''] : (env.PATH ?? '/usr/bin:/bin').split(':');
+  for (const folder of folders) {
+    const path = resolve(cwd, folder, command);
+    try {
+      checkExecutable(path);
+      return path;
+    } catch {
+      // Not here: the next folder.
+    }
+  }
+  throw Object.assign(new Error(`spawn ${command} ENOENT`), { code: 'ENOENT' });
+}
+
+/**
+ * Throws where a path is nothing that execve(2) could run: ENOENT and EACCES as access(2) says, EACCES for what is no file.
+ * That it can be run is another question, which only execve(2) answers (ENOEXEC, ETXTBSY, a missing interpreter).
+ */
+export function checkExecutable(path: string): void {
+  accessSync(path, constants.X_OK);
+  if (statSync(path).isFile()) return;
+  throw Object.assign(new Error(`EACCES: permission denied, ${path} is not a file`), { code: 'EACCES' });
+}
