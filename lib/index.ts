@@ -22,6 +22,7 @@ import { introductionLine } from './handoff/rehearsed-inheritance.ts';
 import type { SavedState, StateValue } from './handoff/state.ts';
 import type { PredecessorEnd, Retirement, Takeover } from './handoff/successor.ts';
 import { healthListener } from './health.ts';
+import { Hooks } from './hooks.ts';
 import {
   checkCommand,
   checkOptions,
@@ -83,11 +84,13 @@ export { isSupported } from './fd/native.ts';
 export { OwnedFd } from './fd/owned-fd.ts';
 export type { PeerCredentials } from './fd/peer-credentials.ts';
 export type { FileOwner } from './handoff/file-rights.ts';
+export type { LifecycleHooks } from './hooks.ts';
 export type { HandoffOptions, MoveOptions, ReexecOptions, ShutdownOptions, UpgradeOptions } from './options.ts';
 export type { Preflight, PreflightCheck, PreflightCommand } from './process/preflight.ts';
 export type { SignalAction } from './process/signal-map.ts';
 export { type SignalPreset, signalPresets } from './process/signal-presets.ts';
 export type { SignalHooks } from './process/signals.ts';
+export type { Launch, LaunchOptions } from './process/start.ts';
 export { SuccessorError } from './process/successor-error.ts';
 export type { WorkerPool } from './process/worker-pool.ts';
 export type { DatagramSocketStatus, HandoffStatus, ListenerStatus } from './status.ts';
@@ -123,9 +126,6 @@ const halfSentGrace = 10_000;
  */
 const decisionGrace = 1_000;
 
-/** How long the `onClose` hooks may take together: flushing a log or closing a pool, not another drain. */
-const closeHooksLimit = 10_000;
-
 /** Never aborts. */
 const never = new AbortController().signal;
 
@@ -154,6 +154,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   readonly #settings: Settings;
   readonly #estate: Estate;
+  readonly #hooks: Hooks;
   readonly #control: ControlPost;
   readonly #signals: SignalListeners<Handoff> | null;
   readonly #membership: Membership;
@@ -192,8 +193,10 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const control = found.is === 'fresh' ? found.control : (this.#survival?.take(controlName)?.descriptor ?? null);
     this.generation = inheritance?.generation ?? 0;
     this.predecessor = inheritance?.predecessor ?? null;
+    this.#hooks = new Hooks(settings.hooks, settings, this.rehearsal);
     this.#estate = new Estate(inheritance, {
       binding: isClusterWorker() ? 'inherits-only' : 'binds',
+      hooks: this.#hooks,
       fateOfClosed: () => this.#fateOfClosed(),
     });
     if (isClusterWorker()) leaveWithPrimary(() => this.#inBackground(this.shutdown()));
@@ -234,7 +237,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * Registers a `net`, `http`, `https` or `http2` server. Its listener is the predecessor's if that offered one for this
    * name or address, else a new one; it is bound at once, and nothing is accepted before `ready()`.
    *
-   * @throws what binding throws (EADDRINUSE, EACCES …), ERR_HANDOFF_ALREADY_OWNED for a name that is taken
+   * @throws what binding throws (EADDRINUSE, EACCES …), ERR_HANDOFF_ALREADY_OWNED for a name that is taken,
+   *   ERR_HANDOFF_ABORTED where a hook has failed
    */
   async listen(server: Server, options: ListenOptions): Promise<Listening> {
     this.#mayRegister('listen');
@@ -379,7 +383,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     return mover === null ? false : this.#estate.move(mover, { route, socket, head, data, timeout });
   }
 
-  /** Adds a hook that is awaited before the process leaves, ten seconds at most for all of them. */
+  /** Adds a hook that is awaited before the process leaves, `closeTimeout` at most for all of them. */
   onClose(hook: () => void | Promise<void>): void {
     this.#closeHooks.push(hook);
   }
@@ -438,7 +442,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     checkCommand(options);
     const mode = options.keep === true ? 'keep' : 'replace';
     const prepare = async (signal: AbortSignal) => {
-      const launch = launchOf(options);
+      const launch = await this.#hooks.beforeSpawn(launchOf(options), signal);
       await this.#passPreflight(options.preflight ?? false, launch, signal);
       return (deadline: AbortSignal) => this.#spawn(launch, options, deadline);
     };
@@ -479,11 +483,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     }
     const survivors = new Survivors();
     const mover = new Mover((batch) => survivors.send(batch));
-    const image = imageOf(launchOf(options));
     const attempt = new Attempt(options.signal);
     this.#enter({ is: 'rehearsing', attempt });
     this.#offerEnded = attempt.ended;
+    let image: Launch;
     try {
+      image = imageOf(await this.#hooks.beforeSpawn(launchOf(options), attempt.signal));
       await this.#passPreflight(options.preflight ?? defaultPreflight(image), image, attempt.signal);
       this.#mustBe('rehearsing');
       this.#enter({ is: 'draining-in-place', mover, survivors });
@@ -966,6 +971,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const successor = successionOf(meeting, () => {});
     successor.committed(0, mode);
     this.#tell('commit', { pid: meeting.pid, mode });
+    this.#inBackground(this.#hooks.afterCommit({ pid: meeting.pid, mode }));
     if (mode !== 'keep' || !successor.inheritsControl || this.#heir !== null) {
       this.#inBackground(successor.drained({}));
       return;
@@ -1002,8 +1008,9 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     });
     const said = this.#sendLateStates(successor, died.signal).catch((error) => this.#report(error));
     const limits = this.#handoffLimits();
+    const hooked = this.#hooks.afterCommit({ pid, mode: 'replace' }).catch((error) => this.#report(error));
     // Until the others are the successor's too, it may still fail as a whole, and everything is given back.
-    const settled = Promise.all([said, successor.settled, this.#membership.othersHandedOver()]);
+    const settled = Promise.all([said, hooked, successor.settled, this.#membership.othersHandedOver()]);
     await this.#drainToEnd('handoff', limits, { successor, pid, died: died.signal, mover, settled });
   }
 
@@ -1082,7 +1089,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   async #spawn(launch: Launch, options: UpgradeOptions, signal: AbortSignal): Promise<Meeting> {
     // Another program may know nothing of this library, and gets what it needs to serve without it.
-    using ready = options.command === undefined ? null : new ReadyPipe();
+    using ready = options.command === undefined && isOwnProgram(launch) ? null : new ReadyPipe();
     const spawned = await SpawnedSuccessor.spawn(
       {
         ...launch,
@@ -1204,7 +1211,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     );
     // Those after the signal that has ended this process as well.
     const done = Promise.all([...hooks, this.#signals?.hooksDone()]);
-    await Promise.race([done, delay(closeHooksLimit, undefined, { ref: false })]);
+    using deadline = Deadline.after(this.#settings.closeTimeout, 'The onClose hooks were not done');
+    await untilAborted(done, deadline.signal).catch((error) => this.#report(error));
     // Asked before they are told: they hang up then.
     const heirs = [successor, this.#heir?.successor ?? null].filter((heir) => heir !== null);
     // While this process lives: nobody is ever to read the number of one that does not.

@@ -3,11 +3,13 @@ import type { Json } from './channel/frame.ts';
 import { checkOptionNames } from './fd/option-names.ts';
 import type { PeerCredentials } from './fd/peer-credentials.ts';
 import { authorizeSameUser } from './handoff/reception.ts';
+import { checkHooks, type LifecycleHooks } from './hooks.ts';
 import type { Handoff } from './index.ts';
 import { PidFile } from './process/pid-file.ts';
 import type { Preflight } from './process/preflight.ts';
 import type { SignalMap } from './process/signal-map.ts';
 import { presetDrainTimeout, type SignalPreset, signalMap } from './process/signal-presets.ts';
+import { checkLaunch } from './process/start.ts';
 
 /** What `handoff()` can be told. Everything has a default. */
 export interface HandoffOptions {
@@ -39,6 +41,10 @@ export interface HandoffOptions {
   readonly authorize?: (peer: PeerCredentials) => boolean | Promise<boolean>;
   /** Takes copies of the listeners beside the present owner, instead of replacing it; false by default. */
   readonly share?: boolean;
+  /** Functions of the application at the turning points: before and after a listener is bound, a successor is started. */
+  readonly hooks?: LifecycleHooks;
+  /** How long the `onClose` hooks may take together before the process leaves, in milliseconds; 10 000 by default. */
+  readonly closeTimeout?: number;
   /** Leaves the process when it is drained; true by default. `false` only settles `closed`. */
   readonly exit?: boolean;
 }
@@ -118,6 +124,8 @@ const handoffNames: Readonly<Record<keyof HandoffOptions, true>> = {
   pidFile: true,
   authorize: true,
   share: true,
+  hooks: true,
+  closeTimeout: true,
   exit: true,
 };
 
@@ -164,6 +172,8 @@ export interface Settings {
   readonly pidFile: PidFile | null;
   readonly authorize: (peer: PeerCredentials) => boolean | Promise<boolean>;
   readonly share: boolean;
+  readonly hooks: LifecycleHooks;
+  readonly closeTimeout: number;
   readonly exit: boolean;
 }
 
@@ -175,6 +185,9 @@ const defaultReadyTimeout = 60_000;
 
 /** Half a minute: as long as most proxies wait for an answer; also Kubernetes' default grace, and systemd's third. */
 const defaultDrainTimeout = 30_000;
+
+/** How long the `onClose` hooks may take together: flushing a log or closing a pool, not another drain. */
+const defaultCloseTimeout = 10_000;
 
 /** setTimeout() takes 32 bits; more would fire at once. */
 const longestTimeout = 2 ** 31 - 1;
@@ -232,32 +245,22 @@ export function readOptions(options: HandoffOptions): Settings {
     pidFile: pidFile === undefined ? null : new PidFile(resolve(pidFile)),
     authorize,
     share,
+    hooks: checkHooks(options.hooks ?? {}),
+    closeTimeout: readTimeout('closeTimeout', options.closeTimeout ?? defaultCloseTimeout),
     exit,
   };
 }
 
-/** How a program is to be started, checked: what is wrong is told before anything is stopped for it. */
-export function checkCommand({ command, args, env, preflight }: UpgradeOptions | ReexecOptions): void {
-  if (command !== undefined && (typeof command !== 'string' || command === '')) {
-    throw invalid(
-      TypeError,
-      'ERR_INVALID_ARG_TYPE',
-      `"command" must be a non-empty string. Received ${typeof command}`,
-    );
-  }
-  if (args !== undefined && !(Array.isArray(args) && args.every((argument) => typeof argument === 'string'))) {
-    throw invalid(TypeError, 'ERR_INVALID_ARG_TYPE', `"args" must be an array of strings. Received ${typeof args}`);
-  }
-  if (env !== undefined && (typeof env !== 'object' || env === null)) {
-    throw invalid(TypeError, 'ERR_INVALID_ARG_TYPE', `"env" must be an object. Received ${typeof env}`);
-  }
-  if (preflight !== undefined && !isPreflight(preflight)) {
-    throw invalid(
-      TypeError,
-      'ERR_INVALID_ARG_TYPE',
-      `"preflight" must be a boolean, a function, or an array of a program and its arguments. Received ${typeof preflight}`,
-    );
-  }
+/** How the next version is to be started, checked: what is wrong is told before anything is stopped for it. */
+export function checkCommand({ command, args, env, preflight, ...rest }: UpgradeOptions | ReexecOptions): void {
+  const cwd = 'cwd' in rest ? rest.cwd : undefined;
+  checkLaunch({ command, args, env, cwd });
+  if (preflight === undefined || isPreflight(preflight)) return;
+  throw invalid(
+    TypeError,
+    'ERR_INVALID_ARG_TYPE',
+    `"preflight" must be a boolean, a function, or an array of a program and its arguments. Received ${typeof preflight}`,
+  );
 }
 
 function isPreflight(value: unknown): value is Preflight {

@@ -62,6 +62,34 @@ export function launchOf(options: LaunchOptions): Launch {
   };
 }
 
+const launchFields: readonly string[] = ['command', 'args', 'env', 'cwd'] satisfies (keyof LaunchOptions)[];
+
+/** Throws a TypeError for what is no part of a launch. */
+export function checkLaunch(
+  options: { readonly [field in keyof LaunchOptions]: LaunchOptions[field] | undefined },
+): void {
+  if (typeof options !== 'object' || options === null) throw wrongType('What is launched', 'an object', options);
+  const unknown = Object.keys(options).find((field) => !launchFields.includes(field));
+  if (unknown !== undefined) throw wrongType(`"${unknown}"`, `one of ${launchFields.join(', ')}`, unknown);
+  const { command, args, env, cwd } = options;
+  if (command !== undefined && !isPath(command)) throw wrongType('"command"', 'a non-empty string', command);
+  if (args !== undefined && !(Array.isArray(args) && args.every((argument) => typeof argument === 'string'))) {
+    throw wrongType('"args"', 'an array of strings', args);
+  }
+  if (env !== undefined && (typeof env !== 'object' || env === null)) throw wrongType('"env"', 'an object', env);
+  if (cwd !== undefined && !isPath(cwd)) throw wrongType('"cwd"', 'a non-empty string', cwd);
+}
+
+function isPath(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
+}
+
+function wrongType(what: string, expected: string, received: unknown): TypeError {
+  return Object.assign(new TypeError(`${what} must be ${expected}. Received ${typeof received}`), {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+}
+
 /** Whether it is this process's own program: any other may not know this library. */
 export function isOwnProgram({ command }: Launch): boolean {
   return command === process.execPath;

@@ -6,7 +6,7 @@ import { HandoffError } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
 import { claimUnixPath, type UnixListenerOptions, unlinkWhileHeld } from '../handoff/control-path.ts';
 import type { NamedDescriptor } from '../handoff/manifest.ts';
-import { type BoundAddress, formatAddress } from './address.ts';
+import { type BoundAddress, formatAddress, whereOf } from './address.ts';
 
 /**
  * How long the folder of a socket path may stay locked by another start. The lock is held for the few system calls
@@ -95,12 +95,7 @@ export abstract class BoundSocket {
 export function boundAddress(fd: number): BoundAddress {
   const description = describe(fd);
   if (description.kind !== 'socket') return {};
-  const { address, port, path } = description;
-  return {
-    ...(address === undefined ? {} : { address }),
-    ...(port === undefined ? {} : { port }),
-    ...(path === undefined ? {} : { path }),
-  };
+  return whereOf(description);
 }
 
 /**

@@ -11,8 +11,9 @@ import type { Inheritance } from '../handoff/inheritance.ts';
 import type { NamedDescriptor } from '../handoff/manifest.ts';
 import { harmlessDescriptor } from '../handoff/rehearsed-inheritance.ts';
 import type { SavedState, StateValue } from '../handoff/state.ts';
-import { type BoundAddress, defaultName, resolveAddress, resolveDatagramAddress } from './address.ts';
+import { type BoundAddress, defaultName, resolveAddress, resolveDatagramAddress, whereOf } from './address.ts';
 import { AdoptedConnections } from './adopted-connections.ts';
+import { type BindHooks, noBindHooks } from './bind-hooks.ts';
 import { BoundSocket } from './bound-socket.ts';
 import type { Connections } from './connections.ts';
 import type { Dependant } from './dependant.ts';
@@ -23,7 +24,7 @@ import { type HoldOptions, type ListenOptions, readListenOptions } from './liste
 import { Listener, type ServerPlace } from './listener.ts';
 import { givenSizeLimit, type Mover } from './mover.ts';
 import { checkName, duplicate, Names } from './names.ts';
-import type { Service } from './place.ts';
+import type { Place, Service } from './place.ts';
 import { type Binding, PlaceChoice } from './place-choice.ts';
 import { checkUnbound, Receiver } from './receiver.ts';
 import { type ConnectionsLeave, Served } from './served.ts';
@@ -96,9 +97,19 @@ export interface Move {
   readonly timeout: number;
 }
 
+/** How an estate is to be kept; everything has a default. */
+export interface EstateOptions {
+  readonly binding?: Binding;
+  /** Called before and after each place is taken. */
+  readonly hooks?: BindHooks;
+  /** Asked what is to become of the listener of a server that the application closes. */
+  readonly fateOfClosed?: () => FateOfClosed;
+}
+
 /** Everything that this process has to serve with and to hand over: servers, descriptors, state. */
 export class Estate {
   readonly #inheritance: Inheritance | null;
+  readonly #hooks: BindHooks;
   readonly #places: PlaceChoice;
   readonly #servers: ServedServers;
   readonly #receivers = new Map<string, Receiver>();
@@ -112,15 +123,13 @@ export class Estate {
   readonly #moves = new WeakMap<Socket, Promise<boolean>>();
   readonly #names = new Names();
 
-  /**
-   * @param inheritance what came from the predecessor; null where there was none
-   * @param fateOfClosed asked what is to become of the listener of a server that the application closes
-   */
+  /** @param inheritance what came from the predecessor; null where there was none */
   constructor(
     inheritance: Inheritance | null,
-    { binding = 'binds', fateOfClosed = () => 'remove' }: { binding?: Binding; fateOfClosed?: () => FateOfClosed } = {},
+    { binding = 'binds', hooks = noBindHooks, fateOfClosed = () => 'remove' }: EstateOptions = {},
   ) {
     this.#inheritance = inheritance;
+    this.#hooks = hooks;
     this.#places = new PlaceChoice(inheritance, binding);
     this.#servers = new ServedServers(this.#places, {
       names: this.#names,
@@ -156,7 +165,8 @@ export class Estate {
     checkOptionNames('bind()', options, datagramNames);
     const address = await resolveDatagramAddress(options, datagramType(socket));
     return this.#names.naming(options.name ?? defaultName(address), async (name) => {
-      const place = await this.#places.chooseForDatagrams(name, address, options.mode, socket);
+      const choose = () => this.#places.chooseForDatagrams(name, address, options.mode, socket);
+      const place = await this.#takePlace(name, address, choose);
       const receiver = await Receiver.open(socket, place, () => {
         if (this.#receivers.delete(name)) this.#names.release(name);
       });
@@ -528,9 +538,28 @@ export class Estate {
     const address = await resolveAddress(options);
     // The members of a group need no names: any is as good as the other.
     const own = listenerOptions.reusePort ? this.#names.free(defaultName(address)) : defaultName(address);
-    return this.#names.naming(options.name ?? own, async (name) =>
-      make(await this.#places.choose(name, address, listenerOptions), connections),
-    );
+    return this.#names.naming(options.name ?? own, async (name) => {
+      const choose = () => this.#places.choose(name, address, listenerOptions);
+      return make(await this.#takePlace(name, address, choose), connections);
+    });
+  }
+
+  /** A place, between the application's hooks: what it does not want when it is bound is let go of again. */
+  async #takePlace<Taken extends Omit<Place, 'attach'>>(
+    name: string,
+    wanted: BoundAddress,
+    choose: () => Promise<Taken>,
+  ): Promise<Taken> {
+    await this.#hooks.beforeBind({ name, address: whereOf(wanted) });
+    const place = await choose();
+    const { address, inherited } = place;
+    try {
+      await this.#hooks.afterBind({ name, address, inherited });
+      return place;
+    } catch (error) {
+      place[inherited ? 'close' : 'remove']();
+      throw error;
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 /** Adopting listeners into Node's servers, and draining those: what the face needs of this layer. */
 export { type BoundAddress, formatAddress } from './address.ts';
+export type { BindHooks, BoundListener, WantedListener } from './bind-hooks.ts';
 export { boundAddress } from './bound-socket.ts';
 export type { Dependant } from './dependant.ts';
 export type { DrainCounts, DrainEnd, DrainLimits, DrainOrder } from './drain.ts';

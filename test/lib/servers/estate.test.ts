@@ -9,8 +9,9 @@ import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
 import { bindTcp, listen } from '../../../lib/fd/socket.ts';
 import type { Inheritance } from '../../../lib/handoff/inheritance.ts';
 import { describeForManifest } from '../../../lib/handoff/manifest.ts';
+import { noBindHooks } from '../../../lib/servers/bind-hooks.ts';
 import type { Dependant } from '../../../lib/servers/dependant.ts';
-import { Estate } from '../../../lib/servers/estate.ts';
+import { Estate, type EstateOptions } from '../../../lib/servers/estate.ts';
 import { DatagramClient } from '../../support/datagram-client.ts';
 import { drainOrder } from '../../support/drain-order.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -39,10 +40,7 @@ afterEach(async () => {
   await descriptors[Symbol.asyncDispose]();
 });
 
-function estateOf(
-  inheritance: Inheritance | null = null,
-  options: ConstructorParameters<typeof Estate>[1] = {},
-): Estate {
+function estateOf(inheritance: Inheritance | null = null, options: EstateOptions = {}): Estate {
   const estate = new Estate(inheritance, options);
   estates.push(estate);
   return estate;
@@ -514,5 +512,58 @@ describe('what cannot be registered is told at once', () => {
     const estate = estateOf();
     await expect(estate.descriptor('it', () => 9999)).rejects.toMatchObject({ code: 'EBADF' });
     expect(estate.close()).toEqual([]);
+  });
+});
+
+describe('the hooks of binding', () => {
+  it('are told where it is to be, and where it is', async () => {
+    const told: unknown[] = [];
+    const hooks = {
+      beforeBind: async (it: unknown) => void told.push(it),
+      afterBind: async (it: unknown) => void told.push(it),
+    };
+    const first = estateOf(null, { hooks });
+    const { place } = await first.listen(hello(), { ...local, name: 'web' });
+    const path = folder.file('web.sock');
+    await first.listen(hello(), { path });
+    expect(told).toEqual([
+      { name: 'web', address: { address: '127.0.0.1', port: 0 } },
+      { name: 'web', address: place.address, inherited: false },
+      { name: expect.any(String), address: { path } },
+      { name: expect.any(String), address: { path }, inherited: false },
+    ]);
+    told.length = 0;
+    await estateOf(new Received(first.descriptors), { hooks }).listen(hello(), { ...local, name: 'web' });
+    expect(told[1]).toEqual({ name: 'web', address: place.address, inherited: true });
+  });
+
+  it('that fail before it leave everything as it was: the name and the server are free', async () => {
+    const path = folder.file('web.sock');
+    const server = hello();
+    let fails = true;
+    const beforeBind = async () => {
+      if (fails) throw new Error('not yet');
+    };
+    const estate = estateOf(null, { hooks: { ...noBindHooks, beforeBind } });
+    await expect(estate.listen(server, { path })).rejects.toThrow('not yet');
+    expect(existsSync(path)).toBe(false);
+    fails = false;
+    expect((await estate.listen(server, { path })).place.address).toEqual({ path });
+  });
+
+  it('that fail after it let go of it again; what was inherited stays the predecessor’s', async () => {
+    const afterBind = () => Promise.reject(new Error('not here'));
+    const path = folder.file('web.sock');
+    const first = estateOf();
+    await first.listen(hello(), { path });
+    await expect(
+      estateOf(new Received(first.descriptors), { hooks: { ...noBindHooks, afterBind } }).listen(hello(), { path }),
+    ).rejects.toThrow('not here');
+    expect(existsSync(path)).toBe(true);
+    const other = folder.file('other.sock');
+    await expect(
+      estateOf(null, { hooks: { ...noBindHooks, afterBind } }).listen(hello(), { path: other }),
+    ).rejects.toThrow('not here');
+    expect(existsSync(other)).toBe(false);
   });
 });
