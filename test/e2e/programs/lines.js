@@ -7,7 +7,8 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { handoff } from 'fd-handoff';
 
-const { ADOPT = 'serve', CONTROL, ENCODING, LISTENER = '{"port":0}', TICK = '0', TIMEOUT, TLS } = process.env;
+const { ADOPT = 'serve', CONTROL, ENCODING, LISTENER = '{"port":0}', SIGNALS = '"default"' } = process.env;
+const { TICK = '0', TIMEOUT, TLS } = process.env;
 
 function tell(event, details = {}) {
   console.log(JSON.stringify({ event, pid: process.pid, ...details }));
@@ -96,7 +97,7 @@ const commands = {
   },
 };
 
-const app = await handoff({ control: CONTROL });
+const app = await handoff({ control: CONTROL, signals: JSON.parse(SIGNALS) });
 app.on('error', ({ message }) => tell('error', { message }));
 for (const name of ['give-back', 'drain']) app.on(name, (details) => tell(name, details));
 
