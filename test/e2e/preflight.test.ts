@@ -135,6 +135,18 @@ test('handoff() in a worker thread of a rehearsal is refused, whenever the threa
   await program.ready(1);
 });
 
+test('the primary of a cluster is rehearsed without its workers', async () => {
+  await using scene = new Scene();
+  const file = fileURLToPath(new URL('programs/cluster.js', import.meta.url));
+  const primary = scene.add(new Program(process.execPath, [file], { CONTROL: scene.control }));
+  await primary.ready(0);
+  primary.signal('SIGWINCH');
+  const { pid, workers } = await primary.ready(1);
+  expect(pid).toBe(primary.pid);
+  for (const worker of workers as number[]) await primary.event('worker-ready', (told) => told.pid === worker);
+  expect(primary.told.filter(({ event }) => event === 'worker-ready')).toHaveLength(4);
+});
+
 const failures: { title: string; behaviour: string; exitCode: number; stderr: RegExp }[] = [
   { title: 'exits early', behaviour: 'exit', exitCode: 3, stderr: /^$/ },
   { title: 'exits before it has said anything', behaviour: 'exit-at-once', exitCode: 7, stderr: /^$/ },
