@@ -833,10 +833,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#takeover?.abort(error);
     this.#enter({ is: 'shutting-down' });
     this.#stopAccepting();
-    await this.#drainToEnd('called-off', this.#handoffLimits(), null);
     for (const failure of this.#estate.withdraw()) this.#report(failure);
-    const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: this.#settings.drainTimeout };
-    await this.#drainToEnd('called-off', limits, null);
+    await this.#drainToEnd('called-off', this.#handoffLimits(), null);
     this.#restoreStderr();
   }
 
