@@ -1032,10 +1032,15 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     if (this.#toldToStop) await this.shutdown();
   }
 
-  /** Undoes a drain. */
+  /** Undoes a drain, unless this process is told to stop while it does. */
   async #serveAgain(): Promise<void> {
     await this.#acceptAgain();
-    await this.#openControl(null).catch((error) => this.#report(error));
+    if (!this.#isIn('shutting-down')) await this.#openControl(null).catch((error) => this.#report(error));
+    if (this.#isIn('shutting-down') || this.#isIn('left')) {
+      // What began to accept meanwhile must not go on.
+      this.#stopAccepting();
+      return;
+    }
     this.#enter({ is: 'serving' });
   }
 
