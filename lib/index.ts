@@ -13,10 +13,10 @@ import type { DrainReport, HandoffEvents } from './events.ts';
 import { HandoffError } from './fd/handoff-error.ts';
 import { isSupported } from './fd/native.ts';
 import type { OwnedFd } from './fd/owned-fd.ts';
+import { requireOwning, requirePhase, requireRegistering, requireServing, requireSupport } from './guards.ts';
 import type { Arriving } from './handoff/connection-transfer.ts';
 import { controlName } from './handoff/manifest.ts';
 import { abortPayload, type Mode, makeOffer, type OfferPhase, type Successor } from './handoff/predecessor.ts';
-import { ReadyPipe } from './handoff/ready-pipe.ts';
 import { Reception, type Visitor } from './handoff/reception.ts';
 import { introductionLine } from './handoff/rehearsed-inheritance.ts';
 import type { SavedState, StateValue } from './handoff/state.ts';
@@ -37,11 +37,11 @@ import {
 } from './options.ts';
 import { Pause } from './pause.ts';
 import { causeOf, isOwning, type Owning, type Phase, pauseOf, type Upstream } from './phase.ts';
+import { PidFilePost } from './pid-file-post.ts';
 import type { CapturedStderr } from './process/captured-stderr.ts';
 import { execInPlace, imageOf, requireMainThread } from './process/exec-in-place.ts';
 import { flushOutput, leave } from './process/leave.ts';
-import { endFailed, firstWord, type Meeting, successionOf } from './process/meeting.ts';
-import type { PidFile } from './process/pid-file.ts';
+import { endFailed, type Meeting, startSuccessor, successionOf } from './process/meeting.ts';
 import { isClusterWorker, leaveWithPrimary } from './process/pool-membership.ts';
 import { type Found, findPredecessor, findPrimary } from './process/predecessor-search.ts';
 import { defaultPreflight, type Preflight, passPreflight } from './process/preflight.ts';
@@ -49,7 +49,6 @@ import type { Rehearsal } from './process/rehearsal.ts';
 import { type Membership, roster } from './process/roster.ts';
 import type { SignalMap as SignalMapOf } from './process/signal-map.ts';
 import { type SignalHooks, SignalListeners, type SignalOrder } from './process/signals.ts';
-import { SpawnedSuccessor } from './process/spawned-successor.ts';
 import { isOwnProgram, type Launch, launchOf } from './process/start.ts';
 import { recordForExec, type Survival } from './process/survival.ts';
 import { WorkerPool } from './process/worker-pool.ts';
@@ -64,7 +63,6 @@ import {
   descriptorOf,
   Estate,
   type FateOfClosed,
-  formatAddress,
   type HoldOptions,
   type Listening,
   type ListenOptions,
@@ -74,7 +72,9 @@ import {
   type StateHooks,
   Survivors,
 } from './servers/index.ts';
+import { actOnSignal } from './signal-actions.ts';
 import { type HandoffStatus, statusOf } from './status.ts';
+import { warnOfUnclaimed } from './unclaimed-warning.ts';
 import { readWorkersOptions, type WorkersOptions } from './workers-options.ts';
 
 export type { Json } from './channel/frame.ts';
@@ -156,6 +156,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   readonly #estate: Estate;
   readonly #hooks: Hooks;
   readonly #control: ControlPost;
+  readonly #pidFile: PidFilePost;
   readonly #signals: SignalListeners<Handoff> | null;
   readonly #membership: Membership;
   readonly #takeover: Takeover | null;
@@ -207,6 +208,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       onRefusal: (error, peer) => diagnosticsChannel('fd-handoff:refusal').publish({ error, peer }),
     });
     this.#control = new ControlPost(settings.control, control, reception);
+    this.#pidFile = new PidFilePost(settings.pidFile, (error) => this.#report(error));
     void takeover?.predecessorLost.then(() => this.#restoreStderr());
     takeover?.calledOff.addEventListener('abort', () => this.#letGoIfStarting(), { once: true });
     this.closed = new Promise((resolve) => {
@@ -223,7 +225,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
         : new SignalListeners<Handoff>({
             map: settings.signals,
             app: this,
-            act: (order) => this.#actOnSignal(order),
+            act: (order) => this.#onSignalOrder(order),
             report: (error) => this.#report(error),
           });
   }
@@ -241,7 +243,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    *   ERR_HANDOFF_ABORTED where a hook has failed
    */
   async listen(server: Server, options: ListenOptions): Promise<Listening> {
-    this.#mayRegister('listen');
+    requireRegistering(this.#phase, 'listen');
     const { place } = await this.#begin('listen', await this.#estate.listen(server, options));
     return { name: place.name, ...place.address, inherited: place.inherited };
   }
@@ -260,7 +262,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    */
   async bind(socket: DatagramSocket, options: DatagramOptions): Promise<Bound> {
     requirePrimary('bind()');
-    this.#mayRegister('bind');
+    requireRegistering(this.#phase, 'bind');
     const { place } = await this.#begin('bind', await this.#estate.bind(socket, options));
     const { name, address, inherited, peer } = place;
     return { name, ...address, inherited, ...(peer === null ? {} : { peer }) };
@@ -275,9 +277,9 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    *   ERR_HANDOFF_REFUSED in a worker
    */
   async hold(options: HoldOptions): Promise<Listening> {
-    this.#requireSupport('hold()');
+    requireSupport('hold()');
     requirePrimary('hold()');
-    this.#mayRegister('hold');
+    requireRegistering(this.#phase, 'hold');
     const { name, address, inherited } = await this.#estate.hold(options);
     return { name, ...address, inherited };
   }
@@ -293,9 +295,9 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    *   are ended then; ERR_HANDOFF_REFUSED in a worker
    */
   async workers(options: WorkersOptions = {}): Promise<WorkerPool> {
-    this.#requireSupport('workers()');
+    requireSupport('workers()');
     requirePrimary('workers()');
-    this.#mayRegister('workers');
+    requireRegistering(this.#phase, 'workers');
     const pool = new WorkerPool(
       {
         ...readWorkersOptions(options, this.#settings),
@@ -323,7 +325,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * returns. Resolves with its number, which is borrowed: it is closed when this process leaves.
    */
   descriptor(name: string, open: () => number | OwnedFd | Promise<number | OwnedFd>): Promise<number> {
-    this.#mayRegister('descriptor');
+    requireRegistering(this.#phase, 'descriptor');
     return this.#estate.descriptor(name, open);
   }
 
@@ -332,7 +334,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * it arrives); `save` makes the one for the successor. Resolves with whether the predecessor has one.
    */
   state<Value extends StateValue>(name: string, hooks: StateHooks<Value>): Promise<boolean> {
-    this.#mayRegister('state');
+    requireRegistering(this.#phase, 'state');
     return this.#estate.state(name, hooks as unknown as StateHooks);
   }
 
@@ -343,7 +345,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * the connection, which goes on in the predecessor; the error is reported.
    */
   connections(route: string, adopt: Adopter): void {
-    this.#mayRegister('connections');
+    requireRegistering(this.#phase, 'connections');
     this.#estate.adopter(route, adopt);
   }
 
@@ -407,11 +409,11 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     try {
       if (takeover?.calledOff.aborted === true) throw abortReason(takeover.calledOff);
       await this.#estate.accept();
-      this.#mustBe('taking-over');
+      requirePhase(this.#phase, 'taking-over');
       if (takeover !== null) await this.#decide(takeover);
-      else if (this.#survival === null) this.#startPidFile();
-      else this.#onPidFile((file) => file.write());
-      this.#mustBe('taking-over');
+      else if (this.#survival === null) this.#pidFile.start();
+      else this.#pidFile.write();
+      requirePhase(this.#phase, 'taking-over');
     } catch (error) {
       if (this.#isIn('taking-over')) await this.#renounce(error);
       throw error;
@@ -436,7 +438,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    *   exit status and the end of its standard error), ERR_HANDOFF_TIMEOUT. In every case this process serves on.
    */
   async upgrade(options: UpgradeOptions = {}): Promise<number> {
-    this.#requireSupport('upgrade()');
+    requireSupport('upgrade()');
     requirePrimary('upgrade()');
     checkOptions('upgrade()', options);
     checkCommand(options);
@@ -444,7 +446,11 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const prepare = async (signal: AbortSignal) => {
       const launch = await this.#hooks.beforeSpawn(launchOf(options), signal);
       await this.#passPreflight(options.preflight ?? false, launch, signal);
-      return (deadline: AbortSignal) => this.#spawn(launch, options, deadline);
+      // Another program may know nothing of this library, and gets what it needs to serve without it.
+      const listeners = options.command === undefined && isOwnProgram(launch) ? null : this.#estate.descriptors;
+      const stderr = options.stderr ?? (isOwnProgram(launch) ? 'capture' : 'inherit');
+      const { ordinal } = this.#membership;
+      return (deadline: AbortSignal) => startSuccessor({ ...launch, stderr, ordinal, listeners }, deadline);
     };
     return this.#offer(mode, prepare, options.signal);
   }
@@ -463,12 +469,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    *   `upgrade()` does. This process serves on then.
    */
   async reexec(options: ReexecOptions = {}): Promise<never> {
-    this.#requireSupport('reexec()');
+    requireSupport('reexec()');
     requirePrimary('reexec()');
     requireMainThread();
     checkOptions('reexec()', options);
     checkCommand(options);
-    this.#mustServe('reexec()');
+    requireServing(this.#phase, 'reexec()');
     if (this.#membership.hasCompany) {
       throw new HandoffError(
         'ERR_HANDOFF_BUSY',
@@ -490,7 +496,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     try {
       image = imageOf(await this.#hooks.beforeSpawn(launchOf(options), attempt.signal));
       await this.#passPreflight(options.preflight ?? defaultPreflight(image), image, attempt.signal);
-      this.#mustBe('rehearsing');
+      requirePhase(this.#phase, 'rehearsing');
       this.#enter({ is: 'draining-in-place', mover, survivors });
     } catch (error) {
       this.#tell('rollback', { error: error as Error });
@@ -509,10 +515,10 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       using lateDeadline = Deadline.after(drainTimeout, 'The late state was not saved');
       const late = await untilAborted(this.#estate.save('late'), lateDeadline.signal);
       await flushOutput();
-      this.#mustBe('draining-in-place');
+      requirePhase(this.#phase, 'draining-in-place');
       // A predecessor that still drains would take the end of the connection for a death, and serve again.
       if (this.#upstream.is === 'connected') await this.#upstream.takeover.leave();
-      this.#mustBe('draining-in-place');
+      requirePhase(this.#phase, 'draining-in-place');
       return this.#exec(image, [...early, ...late], survivors);
     } catch (error) {
       if (this.#isIn('draining-in-place')) await this.#serveAgain();
@@ -587,7 +593,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    */
   async pause(): Promise<void> {
     if (this.#isIn('paused')) return;
-    this.#mustServe('pause()');
+    requireServing(this.#phase, 'pause()');
     const { drainTimeout } = this.#settings;
     this.#estate.stopAccepting();
     const limits = { ...this.#handoffLimits(), idle: drainTimeout, total: Number.POSITIVE_INFINITY };
@@ -606,7 +612,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    *   ERR_HANDOFF_ABORTED where it was told to stop meanwhile
    */
   async resume(): Promise<void> {
-    if (!this.#isIn('paused')) return this.#mustServe('resume()');
+    if (!this.#isIn('paused')) return requireServing(this.#phase, 'resume()');
     const pause = pauseOf(this.#phase);
     this.#enter({ is: 'serving' });
     await pause?.end();
@@ -660,44 +666,13 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#signals.addHooks(signal, hooks);
   }
 
-  /** What each signal's action does. */
-  #actOnSignal({ action, signal, vetoed }: SignalOrder): void | Promise<void> {
-    if (this.#rehearsal !== null) return this.#rehearsal.onSignal(action);
-    switch (action) {
-      case 'upgrade':
-        // Nothing is replaced by that, so that there is nothing to veto.
-        if (this.#isIn('paused')) return this.#reported(() => this.resume());
-        return this.#replaceOnSignal(signal, vetoed, () => this.upgrade());
-      case 'keep':
-        return this.#replaceOnSignal(signal, vetoed, () => this.upgrade({ keep: true }));
-      case 'reexec':
-        return this.#replaceOnSignal(signal, vetoed, () => this.reexec());
-      case 'pause':
-        return isClusterWorker() ? undefined : this.#reported(() => this.pause());
-      case 'shutdown':
-        return this.#inBackground(this.shutdown());
-      case 'hammer':
-        return this.hammer();
-      case 'reopen':
-        return this.#tell('reopen', { signal });
-      case 'status':
-        process.stderr.write(`${JSON.stringify(this.status())}\n`);
-        return;
-      case 'none':
-        return;
-    }
-  }
-
-  #replaceOnSignal(signal: NodeJS.Signals, vetoed: boolean, replace: () => Promise<unknown>): Promise<void> {
-    // What replaces the process is done once: by the first of its handoffs, whose successor takes over from the others by
-    // their control paths. And a signal that goes to a whole process group reaches a worker's primary as well.
-    if (isClusterWorker() || !this.#membership.leads) return Promise.resolve();
-    return this.#reported(() => {
-      if (!vetoed) return replace();
-      throw new HandoffError(
-        'ERR_HANDOFF_ABORTED',
-        `${signal} did not replace process ${process.pid}: a hook before it has failed.`,
-      );
+  #onSignalOrder(order: SignalOrder): void | Promise<void> {
+    if (this.#rehearsal !== null) return this.#rehearsal.onSignal(order.action);
+    return actOnSignal(order, this, {
+      paused: this.#isIn('paused'),
+      leads: this.#membership.leads,
+      reopen: (signal) => this.#tell('reopen', { signal }),
+      report: (error) => this.#report(error),
     });
   }
 
@@ -708,7 +683,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async #begin<Registered extends Served | Receiver>(what: string, registered: Registered): Promise<Registered> {
     try {
       if (this.#phase.is === 'serving') await registered.accept();
-      else if (!this.#isIn('starting') && !this.#isIn('taking-over') && !this.#isAttempting()) this.#mayRegister(what);
+      else if (!this.#isIn('starting') && !this.#isIn('taking-over') && !this.#isAttempting())
+        requireRegistering(this.#phase, what);
       return registered;
     } catch (error) {
       // Who connects would wait in a queue that nobody serves.
@@ -738,9 +714,9 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       await this.#mustBeAlone();
     }
     // Before the predecessor is told that it may leave, so that the file never names a process that is gone.
-    if (takeover.mode === 'share') this.#claimPidFileIfFree(null);
-    else if (takeover.mode === 'replace' || decision === 'orphaned') this.#onPidFile((file) => file.write());
-    this.#warnOfUnclaimed(takeover);
+    if (takeover.mode === 'share') this.#pidFile.writeIfFree(null);
+    else if (takeover.mode === 'replace' || decision === 'orphaned') this.#pidFile.write();
+    warnOfUnclaimed(takeover);
     let leave = () => {};
     const gone = new Promise<void>((resolve) => {
       leave = resolve;
@@ -767,18 +743,6 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     // It may be leaving by a signal already, which went to the primary as well: only that knows that nobody serves on.
     if (idle !== null) setTimeout(() => this.#estate.closeIdle(), idle).unref();
     this.#inBackground(this.#shutDown(timeout, idle ?? Number.POSITIVE_INFINITY));
-  }
-
-  /** A listener that this version does not register is closed. Where that is no intention it is an outage. */
-  #warnOfUnclaimed(takeover: Takeover): void {
-    if (takeover.mode !== 'replace') return;
-    for (const entry of takeover.unclaimed) {
-      if (entry.kind !== 'listener' && entry.kind !== 'datagram') continue;
-      process.emitWarning(
-        `Nobody in this version ${entry.kind === 'listener' ? 'listens' : 'receives'} with "${entry.name}" (${formatAddress(entry as BoundAddress)}) of process ${takeover.predecessor.pid}: it is closed. Is another program using the same control path?`,
-        { type: 'HandoffWarning', code: 'FD_HANDOFF_UNCLAIMED' },
-      );
-    }
   }
 
   /**
@@ -818,7 +782,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     if (end.how === 'released') {
       this.#closeControl('close');
     } else if (this.#isOwner()) {
-      this.#claimPidFileIfFree(end.how === 'died' ? takeover.predecessor.pid : null);
+      this.#pidFile.writeIfFree(end.how === 'died' ? takeover.predecessor.pid : null);
       await this.#openControl(takeover);
     }
   }
@@ -841,41 +805,6 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** Until commit the end of standard error goes to the predecessor, who reports a failure with it. */
   #restoreStderr(): void {
     this.#stderr?.restore();
-  }
-
-  // ---- the PID file ----
-
-  /** What is done with it once somebody serves must not stop the service: a failure is reported. */
-  #onPidFile(act: (file: PidFile) => void): void {
-    const { pidFile } = this.#settings;
-    if (pidFile === null) return;
-    try {
-      act(pidFile);
-    } catch (error) {
-      this.#report(error);
-    }
-  }
-
-  /** At a fresh start nobody served before: a failure ends it. */
-  #startPidFile(): void {
-    const { pidFile } = this.#settings;
-    const stranger = pidFile?.stranger() ?? null;
-    if (stranger !== null) {
-      // No reason to stay away: after a reboot the number is anybody's, and a service that serves is not the one here,
-      // whose listeners this process has.
-      process.emitWarning(
-        `The PID file ${pidFile?.path} named process ${stranger}, which is alive and not the predecessor of this one: it names this one now. Is the service running twice?`,
-        { type: 'HandoffWarning', code: 'FD_HANDOFF_PID_FILE' },
-      );
-    }
-    pidFile?.write();
-  }
-
-  /** For one that serves beside others: the file may be somebody else's, who lives. */
-  #claimPidFileIfFree(gone: number | null): void {
-    this.#onPidFile((file) => {
-      if (file.stranger(gone) === null) file.write();
-    });
   }
 
   // ---- as a predecessor ----
@@ -904,7 +833,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     prepare: (signal: AbortSignal) => Promise<(signal: AbortSignal) => Promise<Meeting>>,
     outer?: AbortSignal,
   ): Promise<number> {
-    const before = this.#mayOffer();
+    const before = requireOwning(this.#phase);
     const attempt = new Attempt(outer);
     this.#enter({ is: 'offering', before, attempt });
     this.#offerEnded = attempt.ended;
@@ -918,7 +847,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       if (meeting.how === 'channel') await makeOffer(meeting.candidate, this.#offerTo(mode), deadline.signal, tell);
       else tell('ready');
       // A shutdown that came while the newline was on its way has the last word.
-      this.#mustBe('offering');
+      requirePhase(this.#phase, 'offering');
       spawned?.detach();
       if (mode === 'replace') this.#commit(meeting);
       else this.#standBeside(meeting, mode);
@@ -958,7 +887,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#heir?.successor.release();
     this.#stopAccepting();
     // A program that knows nothing of this library knows nothing of the file either.
-    if (meeting.how === 'ready') this.#onPidFile((file) => file.bequeath(pid));
+    if (meeting.how === 'ready') this.#pidFile.bequeath(pid);
     successor.committed(this.#settings.drainTimeout, 'replace');
     this.#inBackground(this.#drainForSuccessor(successor, pid, mover, pause));
     this.#tell('commit', { pid, mode: 'replace' });
@@ -1021,7 +950,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   /** The successor died while this process drained: it serves again, unless it was told to stop meanwhile. */
   async #giveBack(pid: number): Promise<void> {
-    this.#onPidFile((file) => file.write());
+    this.#pidFile.write();
     if (this.#toldToStop) {
       this.#enter({ is: 'shutting-down' });
       const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: this.#settings.drainTimeout };
@@ -1080,35 +1009,13 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       while (mode === 'share' && (this.#phase.is === 'offering' || this.#phase.is === 'rehearsing')) {
         await this.#phase.attempt.ended;
       }
-      this.#mayOffer();
+      requireOwning(this.#phase);
       const meeting: Meeting = { how: 'channel', candidate: { channel, hello }, pid: peer.pid, spawned: null };
       await this.#offer(mode, async () => async () => meeting);
     } catch (error) {
       // An offer that failed has said ABORT and closed the connection; this is for those that were never made.
       control.send('REFUSED', abortPayload(error));
       void (channel ?? control).end();
-    }
-  }
-
-  async #spawn(launch: Launch, options: UpgradeOptions, signal: AbortSignal): Promise<Meeting> {
-    // Another program may know nothing of this library, and gets what it needs to serve without it.
-    using ready = options.command === undefined && isOwnProgram(launch) ? null : new ReadyPipe();
-    const spawned = await SpawnedSuccessor.spawn(
-      {
-        ...launch,
-        stderr: options.stderr ?? (isOwnProgram(launch) ? 'capture' : 'inherit'),
-        ordinal: this.#membership.ordinal,
-        program: ready === null ? null : { listeners: this.#estate.descriptors, ready: ready.writer },
-      },
-      signal,
-    );
-    ready?.closeWriter();
-    try {
-      return await firstWord(spawned, ready, signal);
-    } catch (error) {
-      spawned.channel.control.send('ABORT', abortPayload(error));
-      void spawned.channel.end();
-      throw await endFailed(spawned, error as Error);
     }
   }
 
@@ -1219,7 +1126,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     // Asked before they are told: they hang up then.
     const heirs = [successor, this.#heir?.successor ?? null].filter((heir) => heir !== null);
     // While this process lives: nobody is ever to read the number of one that does not.
-    if (successor === null && this.#heir !== null) this.#onPidFile((file) => file.bequeath(this.#heir?.pid as number));
+    if (successor === null && this.#heir !== null) this.#pidFile.bequeath(this.#heir?.pid as number);
     for (const heir of heirs) await heir.drained({ ...report });
     const guest = this.#isGuest();
     // A predecessor that still drains must have read that it is not to step in.
@@ -1251,7 +1158,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     // in good order.
     if (!this.#settings.exit) this.#signals?.[Symbol.dispose]();
     this.#survival?.[Symbol.dispose]();
-    this.#onPidFile((file) => file.remove());
+    this.#pidFile.remove();
     for (const failure of this.#estate[how]()) this.#report(failure);
     this.#closeControl(controlIsInherited ? 'close' : 'remove');
   }
@@ -1312,14 +1219,6 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     diagnosticsChannel('fd-handoff:phase').publish({ from, to: phase.is, cause });
   }
 
-  #mayRegister(what: string): void {
-    if (this.#phase.is === 'starting' || this.#phase.is === 'serving') return;
-    throw new HandoffError(
-      this.#isAttempting() ? 'ERR_HANDOFF_BUSY' : 'ERR_HANDOFF_NOT_READY',
-      `${what}() cannot be called while this process is ${this.#phase.is}: call it before ready().`,
-    );
-  }
-
   /** Whether a connection that the predecessor moves would be served here, or by a successor that takes it on. */
   #mayAdopt(): boolean {
     const { is } = this.#phase;
@@ -1327,52 +1226,6 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   }
 
   /** The owner, with nothing else under way: the phase to return to. Throws where it is not. */
-  #mayOffer(): Owning {
-    if (isOwning(this.#phase)) return this.#phase;
-    const phase = this.#phase.is;
-    if (phase === 'offering') {
-      throw new HandoffError(
-        'ERR_HANDOFF_BUSY',
-        `Process ${process.pid} is handing over to a successor already: try again when that is done.`,
-      );
-    }
-    if (phase === 'rehearsing' || phase === 'draining-in-place') {
-      throw new HandoffError('ERR_HANDOFF_BUSY', `Process ${process.pid} is about to replace its own image.`);
-    }
-    throw new HandoffError(
-      'ERR_HANDOFF_NOT_READY',
-      phase === 'starting' || phase === 'taking-over'
-        ? `Process ${process.pid} is not ready itself yet: wait for ready().`
-        : `Process ${process.pid} does not own the service any more: it is ${phase}.`,
-    );
-  }
-
-  /** For what can be done from nothing but the usual service. */
-  #mustServe(what: string): void {
-    const { is } = this.#mayOffer();
-    if (is === 'serving') return;
-    throw new HandoffError(
-      'ERR_HANDOFF_NOT_READY',
-      is === 'paused'
-        ? `${what} cannot be called while this process is paused: resume() first, or upgrade().`
-        : `${what} cannot be called any more: process ${process.pid} was told to stop.`,
-    );
-  }
-
-  /** A shutdown may have come while something else was awaited, and has the last word. */
-  #mustBe(phase: 'taking-over' | 'offering' | 'rehearsing' | 'draining-in-place'): void {
-    if (this.#phase.is === phase) return;
-    throw new HandoffError('ERR_HANDOFF_ABORTED', `This process was told to shut down while it was ${phase}.`);
-  }
-
-  #requireSupport(what: string): void {
-    if (isSupported()) return;
-    throw new HandoffError(
-      'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
-      `${what} needs descriptors to be handed between processes, which works on Linux and macOS and not on ${process.platform}. Restart the process instead.`,
-    );
-  }
-
   #tell<Name extends Exclude<keyof HandoffEvents, 'error'>>(name: Name, ...[payload]: HandoffEvents[Name]): void {
     diagnosticsChannel(`fd-handoff:${name}`).publish(payload);
     try {
@@ -1386,15 +1239,6 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** For what nobody awaits: its failure is reported, and changes nothing else. */
   #inBackground(work: Promise<unknown>): void {
     work.catch((error) => this.#report(error));
-  }
-
-  /** Resolves when `work` is done, or has failed and that is reported. */
-  async #reported(work: () => Promise<unknown>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      this.#report(error);
-    }
   }
 
   #report(error: unknown): void {

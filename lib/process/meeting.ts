@@ -1,9 +1,10 @@
 import { HandoffError } from '../fd/handoff-error.ts';
 import { readHello, takesDescriptors } from '../handoff/hello.ts';
-import { type Candidate, Succession, type Successor } from '../handoff/predecessor.ts';
-import type { ReadyPipe } from '../handoff/ready-pipe.ts';
+import type { NamedDescriptor } from '../handoff/manifest.ts';
+import { abortPayload, type Candidate, Succession, type Successor } from '../handoff/predecessor.ts';
+import { ReadyPipe } from '../handoff/ready-pipe.ts';
 import { ProgramSuccession } from './program-succession.ts';
-import type { SpawnedSuccessor } from './spawned-successor.ts';
+import { SpawnedSuccessor, type SpawnOptions } from './spawned-successor.ts';
 
 /** Somebody who has come to succeed this process. */
 export type Meeting =
@@ -16,6 +17,27 @@ export type Meeting =
     }
   /** It has inherited everything at its start, and has said that it is ready. */
   | { readonly how: 'ready'; readonly pid: number; readonly spawned: SpawnedSuccessor };
+
+/** How a successor is to be started. */
+export interface SuccessorStart extends Omit<SpawnOptions, 'program'> {
+  /** What a program inherits that may know nothing of this library; null for one that does. */
+  readonly listeners: readonly NamedDescriptor[] | null;
+}
+
+/** Starts a successor, and waits for its first word. One that fails is ended, and the error says how it ended. */
+export async function startSuccessor({ listeners, ...start }: SuccessorStart, signal: AbortSignal): Promise<Meeting> {
+  using ready = listeners === null ? null : new ReadyPipe();
+  const program = ready === null || listeners === null ? null : { listeners, ready: ready.writer };
+  const spawned = await SpawnedSuccessor.spawn({ ...start, program }, signal);
+  ready?.closeWriter();
+  try {
+    return await firstWord(spawned, ready, signal);
+  } catch (error) {
+    spawned.channel.control.send('ABORT', abortPayload(error));
+    void spawned.channel.end();
+    throw await endFailed(spawned, error as Error);
+  }
+}
 
 /** What a spawned successor says first: HELLO, or, where it does not use this library, that it is ready. */
 export async function firstWord(
