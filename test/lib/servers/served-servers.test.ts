@@ -11,6 +11,7 @@ import { PlaceChoice } from '../../../lib/servers/place-choice.ts';
 import type { Served } from '../../../lib/servers/served.ts';
 import { type FateOfClosed, ServedServers } from '../../../lib/servers/served-servers.ts';
 import { ask } from '../../support/ask.ts';
+import { eventually } from '../../support/eventually.ts';
 import { ReservedPort } from '../../support/kernel-listeners.ts';
 import { refusal } from '../../support/listening.ts';
 import { DescriptorCheck } from '../../support/open-descriptors.ts';
@@ -170,7 +171,9 @@ describe('a server that the application closes', () => {
     await servers.accept();
     const client = net.connect(path);
     client.write('GET / HTTP/1.1\r\nHost: localhost\r\n');
-    await new Promise((resolve) => web.server.once('connection', resolve));
+    const [socket] = (await once(web.server, 'connection')) as [net.Socket];
+    // From 26.10 on Node's close() takes one that has never sent a byte for idle, and destroys it.
+    await eventually(() => socket.bytesRead > 0);
     const closed = new Promise((resolve) => web.server.close(resolve));
     expect(existsSync(path)).toBe(false);
     expect(web.service).toBe('retired');
