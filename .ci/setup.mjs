@@ -43,5 +43,5 @@ step(
   'compiling TypeScript',
   'dist/index.js',
   ['lib', 'tsconfig.json', 'tsconfig.build.json'],
-  ['run', '--silent', 'build'],
+  ['run', '--silent', 'build:lib'],
 );
