@@ -68,12 +68,19 @@ export function isSupported(): boolean {
   return process.platform === 'linux' || process.platform === 'darwin';
 }
 
+/** The C library of this process, as a part of a list; nothing where there is only one. */
 function libc(): string {
   if (process.platform !== 'linux') return '';
   const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
   const version = report?.header?.glibcVersionRuntime;
   return version === undefined ? ', musl' : `, glibc ${version}`;
 }
+
+/** What helps where no addon loads: an installed package has the sources, and npm has node-gyp. */
+const remedy =
+  'Prebuilt ones are for Linux (glibc 2.17 or later, or musl) and macOS, x64 and arm64; a musl system that is not Alpine ' +
+  'wants LIBC=musl in the environment. With python3, make and a C++ compiler, build one: ' +
+  'npm install --no-save node-addon-api@8 && npm explore fd-handoff -- npm run build:native';
 
 let loaded: NativeAddon | undefined;
 
@@ -98,10 +105,11 @@ function load(): NativeAddon {
     const nodeGypBuild = require('node-gyp-build') as (directory: string) => NativeAddon;
     return nodeGypBuild(root);
   } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
     throw new HandoffError(
       'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
-      `no addon of fd-handoff loads here (${process.platform}, ${process.arch}${libc()}; looked in ${root}). ` +
-        `Build one in a checkout of fd-handoff ("npm ci && npm run build:native"), and copy its build/Release there`,
+      `no addon of fd-handoff loads here (${process.platform}, ${process.arch}${libc()}, Node ${process.version}; ` +
+        `looked in ${root}): ${reason}. ${remedy}`,
       { cause },
     );
   }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { cpSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
-import { test } from 'node:test';
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { isSupported, native } from '../../lib/fd/native.ts';
@@ -65,21 +65,47 @@ test('on another platform the import works and every call says why it cannot', (
   assert.deepEqual(resultOf(child), [false, ...failed, ...failed, ...failed]);
 });
 
-test('where no addon is found, the error says what was looked for and what to do', (t) => {
+/** What a call says in a copy of the library whose only addons are the given files. */
+function failureWith(t: TestContext, addons: Record<string, string>): { folder: string; error: Failure } {
   const folder = temporaryFolder(t);
   cpSync(join(root, 'lib', 'fd'), join(folder, 'lib', 'fd'), { recursive: true });
   cpSync(join(root, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  for (const [name, content] of Object.entries(addons)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
   const url = pathToFileURL(join(folder, 'lib', 'fd', 'index.ts')).href;
-  const child = runModule(`
+  const source = `
     const copy = await import(${JSON.stringify(url)});
-    try { copy.pipe(); } catch ({ code, message, cause }) { console.log(JSON.stringify({ code, message, cause: cause instanceof Error })); }
-  `);
-  const error = resultOf<{ code: string; message: string; cause: boolean }>(child);
+    try { copy.pipe(); } catch ({ code, message, cause }) { console.log(JSON.stringify({ code, message, cause: cause?.code ?? cause?.name })); }
+  `;
+  // The suite itself may run with another addon than the package's own.
+  return {
+    folder,
+    error: resultOf<Failure>(runModule(source, { env: { FD_HANDOFF_PREBUILD: '', PREBUILDS_ONLY: '' } })),
+  };
+}
+
+interface Failure {
+  code: string;
+  message: string;
+  cause: string;
+}
+
+test('where no addon is found, the error says what was looked for and what to do', (t) => {
+  const { folder, error } = failureWith(t, {});
   assert.equal(error.code, 'ERR_HANDOFF_UNSUPPORTED_PLATFORM');
-  assert.equal(error.cause, true);
-  for (const part of [process.platform, process.arch, 'npm run build:native', folder]) {
+  assert.equal(error.cause, 'Error');
+  for (const part of [process.platform, process.arch, process.version, 'npm run build:native', folder]) {
     assert.ok(error.message.includes(part), `"${part}" in: ${error.message}`);
   }
-  if (process.platform === 'linux') assert.match(error.message, /glibc|musl/);
+  if (process.platform === 'linux') assert.match(error.message, /glibc \d|musl, Node/);
+});
+
+test('where an addon is found and does not load, the error has the reason of the system', (t) => {
+  const { error } = failureWith(t, { 'build/Release/fd_handoff.node': 'no addon at all' });
+  assert.equal(error.code, 'ERR_HANDOFF_UNSUPPORTED_PLATFORM');
+  assert.equal(error.cause, 'ERR_DLOPEN_FAILED');
+  assert.match(error.message, /fd_handoff\.node: .+\. Prebuilt ones are for/);
 });
