@@ -1,0 +1,55 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { pack, root } from '../support/packed.ts';
+
+/** The relative names of all files below `folder`. */
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    statSync(join(folder, name)).isFile(),
+  );
+}
+
+test('the package holds what is compiled from lib/, what contents.txt lists, and no more', () => {
+  // `npm run build:lib` removes nothing: for a name too many under dist/, remove dist/ and build it again.
+  const compiled = filesBelow(join(root, 'lib')).flatMap((name) => {
+    const stem = join('dist', name.slice(0, -'.ts'.length));
+    return [`${stem}.js`, `${stem}.d.ts`];
+  });
+  const listed = readFileSync(new URL('contents.txt', import.meta.url), 'utf8')
+    .trim()
+    .split('\n');
+  const packed = pack().files.map(({ path }) => path);
+  expect(packed.sort()).toEqual([...compiled, ...listed].sort());
+});
+
+test('everything that package.json points to is in the package', () => {
+  const packed = new Set(pack().files.map(({ path }) => `./${path}`));
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    exports: Record<string, string | Record<string, string>>;
+  };
+  const targets = Object.values(exports).flatMap((entry) => (typeof entry === 'string' ? entry : Object.values(entry)));
+  expect(targets.filter((target) => !packed.has(target))).toEqual([]);
+});
+
+test('with all six addons and its one dependency, less than 1.5 MB are installed', () => {
+  const packed = pack();
+  expect(packed.files.filter(({ path }) => path.endsWith('.node'))).toHaveLength(6);
+  const dependency = join(root, 'node_modules', 'node-gyp-build');
+  const size = filesBelow(dependency).reduce(
+    (sum, name) => sum + statSync(join(dependency, name)).size,
+    packed.unpackedSize,
+  );
+  expect(size).toBeLessThan(1_500_000);
+});
+
+test('nothing of it runs when it is installed', () => {
+  const { scripts, gypfile } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+    gypfile: boolean;
+  };
+  // Without gypfile: false npm runs node-gyp for every package with a binding.gyp.
+  expect(gypfile).toBe(false);
+  expect(existsSync(join(root, 'binding.gyp'))).toBe(true);
+  expect(Object.keys(scripts).filter((name) => /^(pre|post)?install$/.test(name))).toEqual([]);
+});
