@@ -557,7 +557,7 @@ export class Estate {
       await this.#hooks.afterBind({ name, address, inherited });
       return place;
     } catch (error) {
-      place[inherited ? 'close' : 'remove']();
+      if (!this.#places.putBack(place)) place[inherited ? 'close' : 'remove']();
       throw error;
     }
   }

@@ -119,9 +119,10 @@ export class PlaceChoice {
   }
 
   /** Gives a place back to the predecessor, where it came from there. Returns whether it did. */
-  putBack(place: ServerPlace): boolean {
+  putBack(place: object): boolean {
+    if (this.#inheritance === null || !(place instanceof Listener) || place.closed) return false;
     const entry = this.#former.get(place);
-    if (this.#inheritance === null || entry === undefined || !(place instanceof Listener) || place.closed) return false;
+    if (entry === undefined) return false;
     this.#inheritance.putBack({ entry, descriptor: OwnedFd.dup(place.named.fd, `the descriptor "${entry.name}"`) });
     place.close();
     return true;

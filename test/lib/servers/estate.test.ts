@@ -556,10 +556,13 @@ describe('the hooks of binding', () => {
     const path = folder.file('web.sock');
     const first = estateOf();
     await first.listen(hello(), { path });
+    const received = new Received(first.descriptors);
     await expect(
-      estateOf(new Received(first.descriptors), { hooks: { ...noBindHooks, afterBind } }).listen(hello(), { path }),
+      estateOf(received, { hooks: { ...noBindHooks, afterBind } }).listen(hello(), { path }),
     ).rejects.toThrow('not here');
     expect(existsSync(path)).toBe(true);
+    // The predecessor is told that nobody serves it here, or another one can have it.
+    expect(received.unclaimed).toHaveLength(1);
     const other = folder.file('other.sock');
     await expect(
       estateOf(null, { hooks: { ...noBindHooks, afterBind } }).listen(hello(), { path: other }),
