@@ -67,7 +67,8 @@ describe('a rehearsal', () => {
         await app.ready();
         console.log('never');
       `,
-        { FD_HANDOFF_CHANNEL: '8,9', FD_HANDOFF_REEXEC: '7', FD_HANDOFF_READY_FD: '6' },
+        // The last one is of the tests themselves, and says how much of the fault matrix to run.
+        { FD_HANDOFF_CHANNEL: '8,9', FD_HANDOFF_REEXEC: '7', FD_HANDOFF_READY_FD: '6', FD_HANDOFF_FAULTS: undefined },
       ),
     );
     expect(result).toMatchObject({ code: 0, newline: true });
