@@ -1293,7 +1293,7 @@ async function begin(settings: Settings, ordinal: number): Promise<Handoff> {
   }
   // Told before anything is taken over.
   settings.pidFile?.check();
-  if (!isSupported()) return new Handoff(settings, { is: 'fresh', control: null });
+  if (!isSupported()) return new Handoff(settings, { is: 'fresh', control: null, passed: [] });
   const found = await findPredecessor({
     control: settings.control,
     intent: settings.share ? 'share' : 'takeover',

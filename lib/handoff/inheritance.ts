@@ -6,7 +6,8 @@ export interface Inheritance {
   /** Whether this is a rehearsal: what is taken out is harmless, and nothing real is to be opened in its place. */
   readonly rehearsed: boolean;
   readonly generation: number;
-  readonly predecessor: { readonly pid: number; readonly generation: number };
+  /** Null where it comes from no process, but from a service manager. */
+  readonly predecessor: { readonly pid: number; readonly generation: number } | null;
   /** The descriptors that nobody has taken yet, the reserved ones left out. */
   readonly unclaimed: ManifestEntry[];
   /** Takes a descriptor out: it is the caller's from now on. */

@@ -164,6 +164,11 @@ export class Takeover implements Inheritance {
     }
   }
 
+  /** Everything that nobody has taken yet; it stays here. */
+  get held(): readonly Inherited[] {
+    return [...this.#inherited.values()];
+  }
+
   /** The inherited descriptors that nobody has taken yet, the reserved ones left out. */
   get unclaimed(): ManifestEntry[] {
     return [...this.#inherited.values()]

@@ -13,6 +13,7 @@ import { CapturedStderr } from './captured-stderr.ts';
 import { takeInheritedChannel, takeWorkerChannel } from './environment.ts';
 import { currentRehearsal, type Rehearsal } from './rehearsal.ts';
 import { Survival } from './survival.ts';
+import { type PassedDescriptor, takePassedDescriptors } from './systemd/listen-fds.ts';
 
 export interface SearchOptions {
   /** The control path; null where there is none. */
@@ -22,6 +23,8 @@ export interface SearchOptions {
   readonly ordinal?: number;
   /** How long one predecessor may take to make its offer, in milliseconds. */
   readonly timeout: number;
+  /** Whether to take what a service manager has passed (`LISTEN_FDS`); false by default. */
+  readonly passed?: boolean;
 }
 
 /** What a starting process found. */
@@ -30,9 +33,16 @@ export type Found =
   | { readonly is: 'rehearsal'; readonly rehearsal: Rehearsal; readonly inheritance: RehearsedInheritance }
   /** This process is its own predecessor. */
   | { readonly is: 'survival'; readonly survival: Survival }
-  | { readonly is: 'takeover'; readonly takeover: Takeover; readonly stderr: CapturedStderr | null }
+  | {
+      readonly is: 'takeover';
+      readonly takeover: Takeover;
+      /** Whether the predecessor has started this process; somebody else has where it was found by the control path. */
+      readonly spawned: boolean;
+      readonly stderr: CapturedStderr | null;
+      readonly passed: readonly PassedDescriptor[];
+    }
   /** Nobody is there; the control path, where there is one, is ours now. */
-  | { readonly is: 'fresh'; readonly control: OwnedFd | null };
+  | { readonly is: 'fresh'; readonly control: OwnedFd | null; readonly passed: readonly PassedDescriptor[] };
 
 /**
  * How often a path is tried whose owner changes under us: it died while we talked to it, or another start claimed it
@@ -52,23 +62,38 @@ const claimTimeout = 10_000;
 /**
  * Looks for a predecessor, in the documented order: none in a rehearsal, this process itself before an exec, the one that
  * spawned this process, then whoever answers on the control path. A predecessor that dies before its offer is complete has
- * none to give: the search goes on.
+ * none to give: the search goes on. What a service manager has passed is taken besides.
  */
-export async function findPredecessor({ control, intent, ordinal = 0, timeout }: SearchOptions): Promise<Found> {
+export async function findPredecessor(options: SearchOptions): Promise<Found> {
   const rehearsal = currentRehearsal();
   if (rehearsal !== null) {
-    return { is: 'rehearsal', rehearsal, inheritance: await rehearsal.inheritance(timeout) };
+    return { is: 'rehearsal', rehearsal, inheritance: await rehearsal.inheritance(options.timeout) };
   }
   const survival = Survival.take();
   if (survival !== null) return { is: 'survival', survival };
-  const inherited = takeInheritedChannel(process.env, ordinal);
+  const inherited = takeInheritedChannel(process.env, options.ordinal ?? 0);
   if (inherited !== null) {
     const stderr = inherited.stderr === null ? null : new CapturedStderr(inherited.stderr);
-    const takeover = await takeOver(inherited.control, inherited.lane, intent, timeout);
-    if (takeover !== null) return { is: 'takeover', takeover, stderr };
+    const takeover = await takeOver(inherited.control, inherited.lane, options.intent, options.timeout);
+    if (takeover !== null) return { is: 'takeover', takeover, spawned: true, stderr, passed: [] };
     stderr?.restore();
   }
-  if (control === null) return { is: 'fresh', control: null };
+  // Before anything is awaited: what is started meanwhile would take them for its own. And after the channel, which comes
+  // with variables of the same names where the predecessor did not know what it spawned.
+  const passed = options.passed === true ? takePassedDescriptors() : [];
+  try {
+    return await findByPath(options, passed);
+  } catch (error) {
+    for (const { descriptor } of passed) descriptor.close();
+    throw error;
+  }
+}
+
+async function findByPath(
+  { control, intent, timeout }: SearchOptions,
+  passed: readonly PassedDescriptor[],
+): Promise<Found> {
+  if (control === null) return { is: 'fresh', control: null, passed };
   checkControlPath(control);
 
   for (let round = 0; round < rounds; round++) {
@@ -76,7 +101,7 @@ export async function findPredecessor({ control, intent, ordinal = 0, timeout }:
     const connection = await connectTo(control, deadline.signal);
     if (connection === null) {
       const claimed = await claimUnixPath(control, controlOptions, deadline.signal);
-      if (claimed !== null) return { is: 'fresh', control: claimed };
+      if (claimed !== null) return { is: 'fresh', control: claimed, passed };
       continue;
     }
     checkOwner(connection, control);
@@ -89,7 +114,7 @@ export async function findPredecessor({ control, intent, ordinal = 0, timeout }:
       continue;
     }
     const takeover = await takeOver(connection, lane, intent, timeout);
-    if (takeover !== null) return { is: 'takeover', takeover, stderr: null };
+    if (takeover !== null) return { is: 'takeover', takeover, spawned: false, stderr: null, passed };
   }
   throw new HandoffError(
     'ERR_HANDOFF_ALREADY_OWNED',
@@ -114,7 +139,7 @@ export async function findPrimary(timeout: number): Promise<Found> {
   }
   const stderr = inherited.stderr === null ? null : new CapturedStderr(inherited.stderr);
   const takeover = await takeOver(inherited.control, inherited.lane, 'share', timeout);
-  if (takeover !== null) return { is: 'takeover', takeover, stderr };
+  if (takeover !== null) return { is: 'takeover', takeover, spawned: true, stderr, passed: [] };
   stderr?.restore();
   throw new HandoffError(
     'ERR_HANDOFF_PREDECESSOR_EXITED',

@@ -33,6 +33,9 @@ interface InternetAddress<Family extends string> {
   readonly port: number;
 }
 
+/** The same, or wherever a listener of that name is: whoever passes it decides. */
+export type WantedAddress = Address | { readonly family: 'any'; readonly name: string };
+
 /** Where a listener is, as the kernel tells. */
 export interface BoundAddress {
   readonly address?: string;
@@ -87,6 +90,17 @@ export async function resolveDatagramAddress(
   return resolved.family === 'unix' ? resolved : { ...resolved, family, host };
 }
 
+/** The same where a name alone says what is wanted. */
+export async function wantedAddress(
+  options: AddressOptions & { readonly name?: string | undefined },
+): Promise<WantedAddress> {
+  const { port, host, path, name } = options;
+  if (name !== undefined && port === undefined && host === undefined && path === undefined) {
+    return { family: 'any', name };
+  }
+  return resolveAddress(options);
+}
+
 /** An address as the kernel writes it: `::1` has many spellings, and an inherited listener is found by comparing. */
 function canonical(address: string): string {
   const [, bare, zone] = /^([^%]*)(%.*)?$/.exec(address) as unknown as [string, string, string | undefined];
@@ -98,14 +112,16 @@ function canonical(address: string): string {
  * The name of a listener that was given none. Without colons, which separate names in LISTEN_FDNAMES, and without what
  * else may not stand there.
  */
-export function defaultName(address: Address | DatagramAddress): string {
+export function defaultName(address: WantedAddress | DatagramAddress): string {
+  if (address.family === 'any') return address.name;
   if (address.family === 'unix') return `unix-${address.path.replace(/[^!-9;-~ ]/g, '.')}`;
   const host = address.host === null ? '' : `${address.host.replaceAll(':', '.')}-`;
   return `${address.family}-${host}${address.port}`;
 }
 
 /** Whether a listener that is bound to `bound` is what `wanted` asks for. Port 0 asks for whichever it is. */
-export function satisfies(bound: BoundAddress, wanted: Address | DatagramAddress): boolean {
+export function satisfies(bound: BoundAddress, wanted: WantedAddress | DatagramAddress): boolean {
+  if (wanted.family === 'any') return true;
   if (wanted.family === 'unix') return bound.path === wanted.path;
   return bound.address === wanted.address && (wanted.port === 0 || wanted.port === bound.port);
 }

@@ -5,6 +5,7 @@ import { setNonBlocking } from '../fd/descriptor.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
 import { claimUnixPath, type UnixListenerOptions, unlinkWhileHeld } from '../handoff/control-path.ts';
+import type { Keeper } from '../handoff/keeper.ts';
 import type { NamedDescriptor } from '../handoff/manifest.ts';
 import { type BoundAddress, formatAddress, whereOf } from './address.ts';
 
@@ -22,6 +23,11 @@ export abstract class BoundSocket {
   readonly name: string;
   readonly inherited: boolean;
   readonly address: BoundAddress;
+  /**
+   * Who else keeps it, so that it outlives this process; null where nobody does. Its file is not removed then: whoever comes
+   * by it waits for the next start.
+   */
+  keeper: Keeper | null = null;
   #descriptor: OwnedFd;
 
   /** @param descriptor is taken over */
@@ -70,6 +76,7 @@ export abstract class BoundSocket {
   /** Has another socket in the place of one that was closed. */
   protected replace(descriptor: OwnedFd): void {
     this.#descriptor = descriptor;
+    this.keeper = null;
   }
 
   /** Closes this process's copy; others that share the socket are served on. */
@@ -87,7 +94,7 @@ export abstract class BoundSocket {
   }
 
   protected removeFile(): void {
-    if (this.address.path !== undefined) unlinkWhileHeld(this.address.path, this.#descriptor);
+    if (this.address.path !== undefined && this.keeper === null) unlinkWhileHeld(this.address.path, this.#descriptor);
   }
 }
 

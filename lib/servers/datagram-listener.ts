@@ -3,6 +3,7 @@ import { describe } from '../fd/describe.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import { getReuse, setReuse } from '../fd/reuse.ts';
 import { bindUdp } from '../fd/socket.ts';
+import { keeperOf } from '../handoff/keeper.ts';
 import type { Inherited, ManifestEntry, NamedDescriptor } from '../handoff/manifest.ts';
 import type { BoundAddress, DatagramAddress } from './address.ts';
 import { BoundSocket, bindPath } from './bound-socket.ts';
@@ -26,7 +27,9 @@ export interface DatagramListenerOptions {
 export class DatagramListener extends BoundSocket implements DatagramPlace {
   /** One that came from the predecessor; the descriptor is taken over. */
   static adopt(name: string, { entry, descriptor }: Inherited): DatagramListener {
-    return new DatagramListener(name, descriptor, true, boundBefore(entry));
+    const listener = new DatagramListener(name, descriptor, true, boundBefore(entry));
+    listener.keeper = keeperOf(entry);
+    return listener;
   }
 
   /** A new one. */

@@ -8,10 +8,11 @@ import { checkOptionNames } from '../fd/option-names.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import type { Arriving } from '../handoff/connection-transfer.ts';
 import type { Inheritance } from '../handoff/inheritance.ts';
+import { type Keeper, keeperOf } from '../handoff/keeper.ts';
 import type { NamedDescriptor } from '../handoff/manifest.ts';
 import { harmlessDescriptor } from '../handoff/rehearsed-inheritance.ts';
 import type { SavedState, StateValue } from '../handoff/state.ts';
-import { type BoundAddress, defaultName, resolveAddress, resolveDatagramAddress, whereOf } from './address.ts';
+import { type BoundAddress, defaultName, resolveDatagramAddress, wantedAddress, whereOf } from './address.ts';
 import { AdoptedConnections } from './adopted-connections.ts';
 import { type BindHooks, noBindHooks } from './bind-hooks.ts';
 import { BoundSocket } from './bound-socket.ts';
@@ -117,6 +118,8 @@ export class Estate {
   readonly #held = new Map<string, ServerPlace>();
   readonly #dependants = new Set<Dependant>();
   readonly #descriptors = new Map<string, OwnedFd>();
+  /** Of the application's own descriptors, those that somebody else keeps as well. */
+  readonly #keepers = new Map<string, Keeper>();
   readonly #states = new Map<string, StateHooks>();
   readonly #adopters = new Map<string, Adopter>();
   readonly #adopted = new AdoptedConnections();
@@ -210,9 +213,10 @@ export class Estate {
   async descriptor(name: string, open: () => number | OwnedFd | Promise<number | OwnedFd>): Promise<number> {
     return this.#names.naming(name, async () => {
       checkFunction(`The descriptor "${name}": open`, open);
-      const inherited = this.#inheritance?.take(name)?.descriptor;
+      const inherited = this.#inheritance?.take(name) ?? null;
       // `open` may lock, bind or truncate what is in use: a rehearsal does without it.
-      const opened = inherited ?? (this.#inheritance?.rehearsed ? harmlessDescriptor(name) : await open());
+      const make = () => (this.#inheritance?.rehearsed ? harmlessDescriptor(name) : open());
+      const opened = inherited?.descriptor ?? (await make());
       const owned = typeof opened === 'number' ? new OwnedFd(opened, `the descriptor "${name}"`) : opened;
       // A number that is nobody's is told now, and not when everything is closed.
       try {
@@ -222,6 +226,8 @@ export class Estate {
         throw error;
       }
       this.#descriptors.set(name, owned);
+      const keeper = inherited === null ? null : keeperOf(inherited.entry);
+      if (keeper !== null) this.#keepers.set(name, keeper);
       return owned.fd;
     });
   }
@@ -365,10 +371,25 @@ export class Estate {
 
   /** What is to be handed over; borrowed. */
   get descriptors(): NamedDescriptor[] {
-    return [
+    const descriptors: NamedDescriptor[] = [
       ...this.#bound().map((socket) => socket.named),
       ...[...this.#descriptors].map(([name, { fd }]) => ({ name, fd })),
     ];
+    return descriptors.map((descriptor) => {
+      const keeper = this.keeperOf(descriptor.name);
+      return keeper === null ? descriptor : { ...descriptor, notes: { ...descriptor.notes, keeper } };
+    });
+  }
+
+  /** Who else keeps a descriptor of this process, so that it outlives it; null where nobody does. */
+  keeperOf(name: string): Keeper | null {
+    return this.#boundAs(name)?.keeper ?? this.#keepers.get(name) ?? null;
+  }
+
+  keptBy(name: string, keeper: Keeper): void {
+    const bound = this.#boundAs(name);
+    if (bound === undefined) this.#keepers.set(name, keeper);
+    else bound.keeper = keeper;
   }
 
   /** The names of the application's own descriptors. */
@@ -514,6 +535,10 @@ export class Estate {
     return [this.#adopted, ...this.#servers.all.map(({ connections }) => connections)];
   }
 
+  #boundAs(name: string): BoundSocket | undefined {
+    return this.#bound().find((socket) => socket.name === name);
+  }
+
   /** What can be handed over. */
   #bound(): BoundSocket[] {
     const others: unknown[] = [...this.receivers.map(({ place }) => place), ...this.held];
@@ -535,12 +560,13 @@ export class Estate {
     make: (place: ServerPlace, connections: ConnectionsLeave) => Promise<Made>,
   ): Promise<Made> {
     const { connections, ...listenerOptions } = readListenOptions(options, method);
-    const address = await resolveAddress(options);
+    const address = await wantedAddress(options);
     // The members of a group need no names: any is as good as the other.
     const own = listenerOptions.reusePort ? this.#names.free(defaultName(address)) : defaultName(address);
     return this.#names.naming(options.name ?? own, async (name) => {
       const choose = () => this.#places.choose(name, address, listenerOptions);
-      return make(await this.#takePlace(name, address, choose), connections);
+      const where = address.family === 'any' ? {} : address;
+      return make(await this.#takePlace(name, where, choose), connections);
     });
   }
 

@@ -4,8 +4,16 @@ import { HandoffError } from '../fd/handoff-error.ts';
 import { isSupported } from '../fd/native.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import type { Inheritance } from '../handoff/inheritance.ts';
+import { keeperOf } from '../handoff/keeper.ts';
 import type { Inherited, ManifestEntry } from '../handoff/manifest.ts';
-import { type Address, type BoundAddress, type DatagramAddress, formatAddress, satisfies } from './address.ts';
+import {
+  type Address,
+  type BoundAddress,
+  type DatagramAddress,
+  formatAddress,
+  satisfies,
+  type WantedAddress,
+} from './address.ts';
 import { boundBefore, DatagramListener, type DatagramPlace } from './datagram-listener.ts';
 import { bindOptionsOf } from './internals.ts';
 import { hasIPv6, Listener, type ListenerOptions, type ServerPlace } from './listener.ts';
@@ -46,7 +54,8 @@ export class PlaceChoice {
    * @throws EADDRINUSE, with who has the port where that is this process or its predecessor;
    *   ERR_HANDOFF_DESCRIPTOR_MISMATCH where the predecessor's listener cannot be made what is asked for
    */
-  async choose(name: string, address: Address, options: ListenerOptions): Promise<ServerPlace> {
+  async choose(name: string, address: WantedAddress, options: ListenerOptions): Promise<ServerPlace> {
+    if (address.family === 'any') return this.#adoptNamed(name, options);
     if (!isSupported()) return new PlainPlace(name, address, options.backlog);
     if (address.family === 'tcp') this.#checkOwn(address, options);
     const inherited = this.#inherit(name, address, options);
@@ -130,7 +139,18 @@ export class PlaceChoice {
 
   #adopt(name: string, { entry, descriptor }: Inherited, options: ListenerOptions): Listener {
     const listener = Listener.adopt(name, descriptor, options);
+    listener.keeper = keeperOf(entry);
     this.#former.set(listener, entry);
+    return listener;
+  }
+
+  /** The listener of that name, wherever it is. */
+  #adoptNamed(name: string, options: ListenerOptions): Listener {
+    const entry = named((this.#inheritance?.unclaimed ?? []).filter(isListener), name);
+    const inherited = entry === undefined ? null : (this.#inheritance?.take(entry.name) ?? null);
+    if (inherited === null) throw nobodyHas(name);
+    const listener = this.#adopt(name, inherited, options);
+    this.#chosen.add(listener);
     return listener;
   }
 
@@ -247,7 +267,9 @@ export class PlaceChoice {
   }
 
   #ofPredecessor(entry: ManifestEntry): string {
-    return `The listener "${entry.name}" (${formatAddress(entry as BoundAddress)}) of process ${this.#inheritance?.predecessor.pid}`;
+    const predecessor = this.#inheritance?.predecessor;
+    const owner = predecessor == null ? 'the service manager' : `process ${predecessor.pid}`;
+    return `The listener "${entry.name}" (${formatAddress(entry as BoundAddress)}) of ${owner}`;
   }
 }
 
@@ -283,6 +305,15 @@ function addressInUse({ address, port }: TcpAddress, advice: string, cause?: unk
   const message = `bind EADDRINUSE: address already in use ${formatAddress({ address, port })}. ${advice}`;
   const system = { code: 'EADDRINUSE', errno: -constants.errno.EADDRINUSE, syscall: 'bind', address, port };
   return Object.assign(new Error(message, cause === undefined ? {} : { cause }), system);
+}
+
+function nobodyHas(name: string): Error {
+  return Object.assign(
+    new TypeError(
+      `Neither a predecessor nor a service manager has a listener named "${name}", and there is no default to listen on: give "port" or "path" as well, or FileDescriptorName=${name} in the socket unit.`,
+    ),
+    { code: 'ERR_INVALID_ARG_VALUE' },
+  );
 }
 
 function notHeld(name: string, address: Address): HandoffError {

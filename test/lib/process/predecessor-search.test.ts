@@ -95,6 +95,7 @@ describe('a starting process', () => {
     expect(await findPredecessor({ control: null, intent: 'takeover', timeout: 1000 })).toEqual({
       is: 'fresh',
       control: null,
+      passed: [],
     });
   });
 

@@ -7,6 +7,7 @@ import {
   resolveAddress,
   resolveDatagramAddress,
   satisfies,
+  wantedAddress,
 } from '../../../lib/servers/address.ts';
 
 describe('resolveAddress', () => {
@@ -137,4 +138,21 @@ it('formatAddress is for people', () => {
   expect(formatAddress({ address: '::1', port: 80 })).toBe('[::1]:80');
   expect(formatAddress({ path: '/x' })).toBe('/x');
   expect(formatAddress({})).toBe('an unnamed address');
+});
+
+describe('a name alone', () => {
+  it('asks for whatever has it', async () => {
+    const wanted = await wantedAddress({ name: 'web' });
+    expect(wanted).toEqual({ family: 'any', name: 'web' });
+    expect(satisfies({ address: '127.0.0.1', port: 8080 }, wanted)).toBe(true);
+    expect(satisfies({ path: '/run/web.sock' }, wanted)).toBe(true);
+    expect(defaultName(wanted)).toBe('web');
+  });
+
+  it('is not all where an address is given as well', async () => {
+    expect(await wantedAddress({ name: 'web', port: 8080 })).toMatchObject({ family: 'tcp', port: 8080 });
+    expect(await wantedAddress({ name: 'web', path: '/run/web.sock' })).toMatchObject({ family: 'unix' });
+    await expect(wantedAddress({ name: 'web', host: '::1' })).rejects.toThrow(/Give "port" or "path"/);
+    await expect(wantedAddress({})).rejects.toThrow(/Give "port" or "path"/);
+  });
 });

@@ -1,0 +1,83 @@
+import { fstatSync } from 'node:fs';
+import type { Inheritance } from '../../handoff/inheritance.ts';
+import { keeperOf } from '../../handoff/keeper.ts';
+import {
+  controlName,
+  describeForManifest,
+  type Inherited,
+  type ManifestEntry,
+  readyName,
+} from '../../handoff/manifest.ts';
+import { freeName } from './descriptor-store.ts';
+import type { PassedDescriptor } from './listen-fds.ts';
+
+/**
+ * What the service manager has passed to this process, found by name or address like a predecessor's. The manager keeps
+ * copies of its own, so that closing one here ends nothing.
+ */
+export class PassedInheritance implements Inheritance, Disposable {
+  readonly rehearsed = false;
+  readonly generation = 0;
+  readonly predecessor = null;
+  readonly #descriptors = new Map<string, Inherited>();
+
+  /**
+   * @param passed taken over
+   * @param service the control group of this service
+   * @param besides what a predecessor has offered. It goes first: of one that is both, the copy that was passed is closed
+   */
+  constructor(passed: readonly PassedDescriptor[], service: string, besides: readonly Inherited[] = []) {
+    const offered = new Map(besides.map((inherited) => [identityOf(inherited.descriptor.fd), inherited]));
+    const names = new Set([readyName, controlName, ...besides.map(({ entry }) => entry.name)]);
+    for (const { name, descriptor } of passed) {
+      const keeper = { service, name };
+      const same = offered.get(identityOf(descriptor.fd));
+      if (same !== undefined) {
+        if (keeperOf(same.entry)?.service !== service) same.entry.keeper = keeper;
+        descriptor.close();
+        continue;
+      }
+      // Names are not unique here: the sockets of one unit share one unless it gives them others.
+      const free = freeName(name === '' ? 'unknown' : name, (candidate) => names.has(candidate));
+      names.add(free);
+      const entry = describeForManifest({ name: free, fd: descriptor.fd, notes: { keeper } });
+      const inherited = { entry, descriptor };
+      this.#descriptors.set(free, inherited);
+      offered.set(identityOf(descriptor.fd), inherited);
+    }
+  }
+
+  get unclaimed(): ManifestEntry[] {
+    return [...this.#descriptors.values()].map(({ entry }) => entry);
+  }
+
+  take(name: string): Inherited | null {
+    const found = this.#descriptors.get(name) ?? null;
+    this.#descriptors.delete(name);
+    return found;
+  }
+
+  putBack(inherited: Inherited): void {
+    this.#descriptors.set(inherited.entry.name, inherited);
+  }
+
+  borrow(name: string): number | null {
+    return this.#descriptors.get(name)?.descriptor.fd ?? null;
+  }
+
+  state(): null {
+    return null;
+  }
+
+  /** Closes what nobody took. */
+  [Symbol.dispose](): void {
+    for (const { descriptor } of this.#descriptors.values()) descriptor.close();
+    this.#descriptors.clear();
+  }
+}
+
+/** The same for every copy of a socket: its inode. Every socket has one of its own, and keeps it while it is open. */
+function identityOf(fd: number): string {
+  const { dev, ino } = fstatSync(fd, { bigint: true });
+  return `${dev}:${ino}`;
+}
