@@ -15,7 +15,8 @@ import { isSupported } from './fd/native.ts';
 import type { OwnedFd } from './fd/owned-fd.ts';
 import { requireOwning, requirePhase, requireRegistering, requireServing, requireSupport } from './guards.ts';
 import type { Arriving } from './handoff/connection-transfer.ts';
-import { controlName } from './handoff/manifest.ts';
+import { JoinedInheritance } from './handoff/joined-inheritance.ts';
+import { controlName, type ManifestEntry } from './handoff/manifest.ts';
 import { abortPayload, type Mode, makeOffer, type OfferPhase, type Successor } from './handoff/predecessor.ts';
 import { Reception, type Visitor } from './handoff/reception.ts';
 import { introductionLine } from './handoff/rehearsed-inheritance.ts';
@@ -45,12 +46,14 @@ import { endFailed, type Meeting, startSuccessor, successionOf } from './process
 import { isClusterWorker, leaveWithPrimary } from './process/pool-membership.ts';
 import { type Found, findPredecessor, findPrimary } from './process/predecessor-search.ts';
 import { defaultPreflight, type Preflight, passPreflight } from './process/preflight.ts';
-import type { Rehearsal } from './process/rehearsal.ts';
+import { currentRehearsal, type Rehearsal } from './process/rehearsal.ts';
 import { type Membership, roster } from './process/roster.ts';
 import type { SignalMap as SignalMapOf } from './process/signal-map.ts';
 import { type SignalHooks, SignalListeners, type SignalOrder } from './process/signals.ts';
 import { isOwnProgram, type Launch, launchOf } from './process/start.ts';
 import { recordForExec, type Survival } from './process/survival.ts';
+import { PassedInheritance } from './process/systemd/passed-inheritance.ts';
+import { Service, withServiceVariables } from './process/systemd/service.ts';
 import { WorkerPool } from './process/worker-pool.ts';
 import { requirePrimary } from './process/worker-process.ts';
 import {
@@ -72,9 +75,10 @@ import {
   type StateHooks,
   Survivors,
 } from './servers/index.ts';
-import { actOnSignal } from './signal-actions.ts';
+import { ServiceLife } from './service-life.ts';
+import { actOnSignal, replaces } from './signal-actions.ts';
 import { type HandoffStatus, statusOf } from './status.ts';
-import { warnOfUnclaimed } from './unclaimed-warning.ts';
+import { warnOfUnclaimed, warnOfUnclaimedPassed } from './unclaimed-warning.ts';
 import { readWorkersOptions, type WorkersOptions } from './workers-options.ts';
 
 export type { Json } from './channel/frame.ts';
@@ -85,7 +89,14 @@ export { OwnedFd } from './fd/owned-fd.ts';
 export type { PeerCredentials } from './fd/peer-credentials.ts';
 export type { FileOwner } from './handoff/file-rights.ts';
 export type { LifecycleHooks } from './hooks.ts';
-export type { HandoffOptions, MoveOptions, ReexecOptions, ShutdownOptions, UpgradeOptions } from './options.ts';
+export type {
+  HandoffOptions,
+  MoveOptions,
+  ReexecOptions,
+  ShutdownOptions,
+  SystemdOptions,
+  UpgradeOptions,
+} from './options.ts';
 export type { Preflight, PreflightCheck, PreflightCommand } from './process/preflight.ts';
 export type { SignalAction } from './process/signal-map.ts';
 export { type SignalPreset, signalPresets } from './process/signal-presets.ts';
@@ -162,6 +173,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   readonly #takeover: Takeover | null;
   readonly #survival: Survival | null;
   readonly #rehearsal: Rehearsal | null;
+  readonly #passed: PassedInheritance | null;
+  readonly #life: ServiceLife;
   readonly #force = new AbortController();
   readonly #closeHooks: (() => void | Promise<void>)[] = [];
   #phase: Phase = { is: 'starting' };
@@ -180,12 +193,14 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   #settleClosed: (report: DrainReport) => void = () => {};
 
   /** @internal Use `handoff()`. */
-  constructor(settings: Settings, found: Found) {
+  constructor(settings: Settings, found: Found, service: Service | null) {
     super();
     this.#settings = settings;
     const takeover = found.is === 'takeover' ? found.takeover : null;
+    const former = found.is === 'survival' ? found.survival : found.is === 'rehearsal' ? found.inheritance : takeover;
+    this.#passed = passedTo(found, service);
     const inheritance =
-      found.is === 'survival' ? found.survival : found.is === 'rehearsal' ? found.inheritance : takeover;
+      former !== null && this.#passed !== null ? new JoinedInheritance(former, this.#passed) : (former ?? this.#passed);
     this.#takeover = takeover;
     this.#survival = found.is === 'survival' ? found.survival : null;
     this.#rehearsal = found.is === 'rehearsal' ? found.rehearsal : null;
@@ -199,8 +214,17 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       binding: isClusterWorker() ? 'inherits-only' : 'binds',
       hooks: this.#hooks,
       fateOfClosed: () => this.#fateOfClosed(),
+      onForgotten: () => this.#life.keep(),
     });
     if (isClusterWorker()) leaveWithPrimary(() => this.#inBackground(this.shutdown()));
+    this.#life = new ServiceLife({
+      service,
+      estate: this.#estate,
+      generation: this.generation,
+      keepsAll: settings.systemd?.keepsAll ?? false,
+      report: (error) => this.#report(error),
+    });
+    this.#life.begin(found, settings.readyTimeout);
     const reception = new Reception({
       descriptorOf,
       authorize: settings.authorize,
@@ -406,10 +430,13 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#enter({ is: 'taking-over' });
     if (this.#rehearsal !== null) return this.#rehearsal.succeed();
     const takeover = this.#takeover;
+    let unclaimed: readonly ManifestEntry[];
     try {
       if (takeover?.calledOff.aborted === true) throw abortReason(takeover.calledOff);
       await this.#estate.accept();
       requirePhase(this.#phase, 'taking-over');
+      // The decision closes what nobody took.
+      unclaimed = this.#unclaimed();
       if (takeover !== null) await this.#decide(takeover);
       else if (this.#survival === null) this.#pidFile.start();
       else this.#pidFile.write();
@@ -423,9 +450,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     for (const failure of this.#estate.claim()) this.#report(failure);
     this.#adoptAll(this.#survival?.takeConnections() ?? []);
     this.#survival?.[Symbol.dispose]();
+    warnOfUnclaimedPassed(this.#passed?.unclaimed ?? []);
+    this.#passed?.[Symbol.dispose]();
     this.#restoreStderr();
     // Without its control path the process still serves, so this failing is no reason to give the service up.
     await this.#openControl(takeover).catch((error) => this.#report(error));
+    this.#life.ready(takeover === null || takeover.mode === 'replace', unclaimed);
     await this.#acceptLate();
   }
 
@@ -450,7 +480,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       const listeners = options.command === undefined && isOwnProgram(launch) ? null : this.#estate.descriptors;
       const stderr = options.stderr ?? (isOwnProgram(launch) ? 'capture' : 'inherit');
       const { ordinal } = this.#membership;
-      return (deadline: AbortSignal) => startSuccessor({ ...launch, stderr, ordinal, listeners }, deadline);
+      return (deadline: AbortSignal) =>
+        startSuccessor({ ...launch, env: withServiceVariables(launch.env), stderr, ordinal, listeners }, deadline);
     };
     return this.#offer(mode, prepare, options.signal);
   }
@@ -499,6 +530,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       requirePhase(this.#phase, 'rehearsing');
       this.#enter({ is: 'draining-in-place', mover, survivors });
     } catch (error) {
+      this.#life.rolledBack(error as Error);
       this.#tell('rollback', { error: error as Error });
       throw error;
     } finally {
@@ -523,6 +555,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     } catch (error) {
       if (this.#isIn('draining-in-place')) await this.#serveAgain();
       this.#adoptAll(survivors.release());
+      this.#life.rolledBack(error as Error);
       this.#tell('rollback', { error: error as Error });
       throw error;
     }
@@ -672,7 +705,10 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       paused: this.#isIn('paused'),
       leads: this.#membership.leads,
       reopen: (signal) => this.#tell('reopen', { signal }),
-      report: (error) => this.#report(error),
+      report: (error) => {
+        if (replaces(order)) this.#life.declined(error);
+        this.#report(error);
+      },
     });
   }
 
@@ -682,9 +718,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    */
   async #begin<Registered extends Served | Receiver>(what: string, registered: Registered): Promise<Registered> {
     try {
-      if (this.#phase.is === 'serving') await registered.accept();
-      else if (!this.#isIn('starting') && !this.#isIn('taking-over') && !this.#isAttempting())
+      if (this.#phase.is === 'serving') {
+        await registered.accept();
+        this.#life.keep();
+      } else if (!this.#isIn('starting') && !this.#isIn('taking-over') && !this.#isAttempting()) {
         requireRegistering(this.#phase, what);
+      }
       return registered;
     } catch (error) {
       // Who connects would wait in a queue that nobody serves.
@@ -745,6 +784,16 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#inBackground(this.#shutDown(timeout, idle ?? Number.POSITIVE_INFINITY));
   }
 
+  /** What this process was given and has no use for. Beside an owner everything is still of use to that. */
+  #unclaimed(): ManifestEntry[] {
+    const takeover = this.#takeover;
+    return [
+      ...(takeover?.mode === 'replace' ? takeover.unclaimed : []),
+      ...(this.#survival?.unclaimed ?? []),
+      ...(this.#passed?.unclaimed ?? []),
+    ];
+  }
+
   /**
    * The predecessor is gone without a word. If only the connection is, and it serves on, or if the one before it serves
    * again, then that process is the owner: nobody else accepts on the control path before this one does.
@@ -779,6 +828,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#upstream = { is: 'none' };
     if (isClusterWorker()) await this.shutdown();
     if (takeover.mode !== 'keep') return;
+    if (end.how !== 'released') this.#life.inherit();
     if (end.how === 'released') {
       this.#closeControl('close');
     } else if (this.#isOwner()) {
@@ -836,6 +886,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const before = requireOwning(this.#phase);
     const attempt = new Attempt(outer);
     this.#enter({ is: 'offering', before, attempt });
+    this.#life.offering(mode);
     this.#offerEnded = attempt.ended;
     let meeting: Meeting | null = null;
     try {
@@ -888,6 +939,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.#stopAccepting();
     // A program that knows nothing of this library knows nothing of the file either.
     if (meeting.how === 'ready') this.#pidFile.bequeath(pid);
+    this.#life.committed(meeting);
     successor.committed(this.#settings.drainTimeout, 'replace');
     this.#inBackground(this.#drainForSuccessor(successor, pid, mover, pause));
     this.#tell('commit', { pid, mode: 'replace' });
@@ -904,8 +956,12 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       return;
     }
     this.#heir = { successor, pid: meeting.pid };
+    this.#life.besides(meeting.pid);
     void successor.departure.then(() => {
-      if (this.#heir?.successor === successor) this.#heir = null;
+      if (this.#heir?.successor === successor) {
+        this.#heir = null;
+        this.#life.besides(null);
+      }
       this.#inBackground(this.#serveForHeir());
     });
   }
@@ -922,6 +978,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     if (meeting?.how === 'channel') void meeting.candidate.channel.end();
     if (meeting !== null && meeting.spawned !== null) failure = await endFailed(meeting.spawned, failure);
     this.#estate.reassert();
+    this.#life.rolledBack(failure);
     this.#tell('rollback', { error: failure });
     return failure;
   }
@@ -984,13 +1041,14 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** Accepts on what was registered while something else was under way. */
   async #acceptLate(): Promise<void> {
     for (const failure of await this.#estate.acceptWaiting()) this.#report(failure);
+    this.#life.keep();
   }
 
   #exec(image: Launch, states: readonly SavedState[], { connections }: Survivors): never {
     const descriptors = [...this.#estate.descriptors, ...this.#control.named];
     using record = recordForExec(this.generation, descriptors, states, connections);
     const surviving = [...descriptors.map(({ fd }) => fd), ...connections.map(({ descriptor }) => descriptor.fd)];
-    return execInPlace(image, record, surviving);
+    return execInPlace({ ...image, env: this.#life.environmentAfterExec(image.env) }, record, surviving);
   }
 
   async #receive(visitor: Visitor): Promise<void> {
@@ -1123,6 +1181,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const done = Promise.all([...hooks, this.#signals?.hooksDone()]);
     using deadline = Deadline.after(this.#settings.closeTimeout, 'The onClose hooks were not done');
     await untilAborted(done, deadline.signal).catch((error) => this.#report(error));
+    await this.#life.leave();
     // Asked before they are told: they hang up then.
     const heirs = [successor, this.#heir?.successor ?? null].filter((heir) => heir !== null);
     // While this process lives: nobody is ever to read the number of one that does not.
@@ -1158,6 +1217,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     // in good order.
     if (!this.#settings.exit) this.#signals?.[Symbol.dispose]();
     this.#survival?.[Symbol.dispose]();
+    this.#passed?.[Symbol.dispose]();
     this.#pidFile.remove();
     for (const failure of this.#estate[how]()) this.#report(failure);
     this.#closeControl(controlIsInherited ? 'close' : 'remove');
@@ -1216,6 +1276,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     const cause = causeOf(from, phase.is);
     this.#phase = phase;
     this.#membership.noteChange();
+    this.#life.entered(from, phase.is);
     diagnosticsChannel('fd-handoff:phase').publish({ from, to: phase.is, cause });
   }
 
@@ -1289,16 +1350,26 @@ async function begin(settings: Settings, ordinal: number): Promise<Handoff> {
   // Who is named by the PID file and reached on the control path is a worker's primary.
   if (isClusterWorker() && isSupported()) {
     const own = { ...settings, control: null, pidFile: null, share: true };
-    return new Handoff(own, await findPrimary(settings.readyTimeout));
+    return new Handoff(own, await findPrimary(settings.readyTimeout), null);
   }
   // Told before anything is taken over.
   settings.pidFile?.check();
-  if (!isSupported()) return new Handoff(settings, { is: 'fresh', control: null, passed: [] });
+  if (!isSupported()) return new Handoff(settings, { is: 'fresh', control: null, passed: [] }, null);
+  const service =
+    settings.systemd === null || currentRehearsal() !== null ? null : Service.take(settings.systemd.store);
   const found = await findPredecessor({
     control: settings.control,
     intent: settings.share ? 'share' : 'takeover',
     ordinal,
     timeout: settings.readyTimeout,
+    passed: settings.systemd !== null,
   });
-  return new Handoff(settings, found);
+  return new Handoff(settings, found, service);
+}
+
+/** What the service manager has passed to a process that found this. */
+function passedTo(found: Found, service: Service | null): PassedInheritance | null {
+  if (!('passed' in found) || found.passed.length === 0) return null;
+  const offered = found.is === 'takeover' ? found.takeover.held : [];
+  return new PassedInheritance(found.passed, service?.controlGroup ?? '', offered);
 }

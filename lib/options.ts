@@ -10,6 +10,7 @@ import type { Preflight } from './process/preflight.ts';
 import type { SignalMap } from './process/signal-map.ts';
 import { presetDrainTimeout, type SignalPreset, signalMap } from './process/signal-presets.ts';
 import { checkLaunch } from './process/start.ts';
+import type { StoreChoice } from './process/systemd/service.ts';
 
 /** What `handoff()` can be told. Everything has a default. */
 export interface HandoffOptions {
@@ -47,6 +48,20 @@ export interface HandoffOptions {
   readonly closeTimeout?: number;
   /** Leaves the process when it is drained; true by default. `false` only settles `closed`. */
   readonly exit?: boolean;
+  /**
+   * `false` leaves the variables of a service manager (`LISTEN_FDS`, `NOTIFY_SOCKET` …) alone. By default they are used
+   * where they are there, and removed.
+   */
+  readonly systemd?: false | SystemdOptions;
+}
+
+/** What of this process the service manager keeps (`FileDescriptorStoreMax=`). */
+export interface SystemdOptions {
+  /**
+   * `true`: listeners and datagram sockets, which so outlive a crash; `'all'`: what `descriptor()` names as well;
+   * `false`: nothing. By default `true` where the manager says that it has a store, as systemd does since 254.
+   */
+  readonly store?: boolean | 'all';
 }
 
 /** How to start a successor; everything defaults to the way in which this process was started. */
@@ -127,7 +142,10 @@ const handoffNames: Readonly<Record<keyof HandoffOptions, true>> = {
   hooks: true,
   closeTimeout: true,
   exit: true,
+  systemd: true,
 };
+
+const systemdNames: Readonly<Record<keyof SystemdOptions, true>> = { store: true };
 
 const reexecNames: Readonly<Record<keyof ReexecOptions, true>> = {
   command: true,
@@ -175,6 +193,8 @@ export interface Settings {
   readonly hooks: LifecycleHooks;
   readonly closeTimeout: number;
   readonly exit: boolean;
+  /** Null where there is to be no service manager. */
+  readonly systemd: { readonly store: StoreChoice; readonly keepsAll: boolean } | null;
 }
 
 /**
@@ -248,7 +268,30 @@ export function readOptions(options: HandoffOptions): Settings {
     hooks: checkHooks(options.hooks ?? {}),
     closeTimeout: readTimeout('closeTimeout', options.closeTimeout ?? defaultCloseTimeout),
     exit,
+    systemd: readSystemd(options.systemd ?? {}),
   };
+}
+
+function readSystemd(options: unknown): Settings['systemd'] {
+  if (options === false) return null;
+  if (typeof options !== 'object' || options === null) {
+    throw invalid(
+      TypeError,
+      'ERR_INVALID_ARG_TYPE',
+      `The "systemd" option must be false or an object. Received ${String(options)}`,
+    );
+  }
+  checkOptionNames('The systemd option of handoff()', options, systemdNames);
+  const { store } = options as SystemdOptions;
+  if (store !== undefined && typeof store !== 'boolean' && store !== 'all') {
+    throw invalid(
+      TypeError,
+      'ERR_INVALID_ARG_VALUE',
+      `The "systemd.store" option must be a boolean or "all". Received ${String(store)}`,
+    );
+  }
+  const choice = store === undefined ? 'where-offered' : store === false ? 'never' : 'always';
+  return { store: choice, keepsAll: store === 'all' };
 }
 
 /** How the next version is to be started, checked: what is wrong is told before anything is stopped for it. */

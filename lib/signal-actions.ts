@@ -23,6 +23,11 @@ export interface Situation {
   readonly report: (error: unknown) => void;
 }
 
+/** Whether a signal is to replace this process, or to put another one beside it. */
+export function replaces({ action }: SignalOrder): boolean {
+  return action === 'upgrade' || action === 'keep' || action === 'reexec';
+}
+
 /** Does what a signal's action says. Resolves when that is done, or has begun where it is the end of the process. */
 export async function actOnSignal(order: SignalOrder, app: Signalled, situation: Situation): Promise<void> {
   const { action, signal } = order;

@@ -105,6 +105,8 @@ export interface EstateOptions {
   readonly hooks?: BindHooks;
   /** Asked what is to become of the listener of a server that the application closes. */
   readonly fateOfClosed?: () => FateOfClosed;
+  /** Is told when something is not handed over any more. */
+  readonly onForgotten?: () => void;
 }
 
 /** Everything that this process has to serve with and to hand over: servers, descriptors, state. */
@@ -125,19 +127,29 @@ export class Estate {
   readonly #adopted = new AdoptedConnections();
   readonly #moves = new WeakMap<Socket, Promise<boolean>>();
   readonly #names = new Names();
+  readonly #onForgotten: () => void;
 
   /** @param inheritance what came from the predecessor; null where there was none */
   constructor(
     inheritance: Inheritance | null,
-    { binding = 'binds', hooks = noBindHooks, fateOfClosed = () => 'remove' }: EstateOptions = {},
+    {
+      binding = 'binds',
+      hooks = noBindHooks,
+      fateOfClosed = () => 'remove',
+      onForgotten = () => {},
+    }: EstateOptions = {},
   ) {
     this.#inheritance = inheritance;
+    this.#onForgotten = onForgotten;
     this.#hooks = hooks;
     this.#places = new PlaceChoice(inheritance, binding);
     this.#servers = new ServedServers(this.#places, {
       names: this.#names,
       fateOfClosed,
-      onForgotten: ({ place }) => this.#states.delete(resumptionOf(place.name)),
+      onForgotten: ({ place }) => {
+        this.#states.delete(resumptionOf(place.name));
+        onForgotten();
+      },
     });
   }
 
@@ -171,7 +183,9 @@ export class Estate {
       const choose = () => this.#places.chooseForDatagrams(name, address, options.mode, socket);
       const place = await this.#takePlace(name, address, choose);
       const receiver = await Receiver.open(socket, place, () => {
-        if (this.#receivers.delete(name)) this.#names.release(name);
+        if (!this.#receivers.delete(name)) return;
+        this.#names.release(name);
+        this.#onForgotten();
       });
       this.#receivers.set(name, receiver);
       return receiver;

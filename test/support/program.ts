@@ -27,17 +27,24 @@ export class Program {
   readonly #news = new EventEmitter();
   #pending = '';
 
-  /** @param folder its working directory; `detached`: without this terminal, as a daemon; `stdin: 'pipe'`: the test types */
+  /**
+   * @param folder its working directory; `detached`: without this terminal, as a daemon; `stdin: 'pipe'`: the test types;
+   *   `inherited`: what it has from descriptor 3 on
+   */
   constructor(
     command: string,
     args: readonly string[],
     env: NodeJS.ProcessEnv,
     folder?: string,
-    { detached = false, stdin = 'ignore' }: { detached?: boolean; stdin?: 'ignore' | 'pipe' } = {},
+    {
+      detached = false,
+      stdin = 'ignore',
+      inherited = [],
+    }: { detached?: boolean; stdin?: 'ignore' | 'pipe'; inherited?: readonly number[] } = {},
   ) {
     this.child = spawn(command, args, {
       env: { ...process.env, ...env },
-      stdio: [stdin, 'pipe', 'pipe'],
+      stdio: [stdin, 'pipe', 'pipe', ...inherited],
       detached,
       ...(folder === undefined ? {} : { cwd: folder }),
     });

@@ -37,4 +37,21 @@ export class StrictLoad {
     }
     return reports.reduce((sum, { total }) => sum + total.requests, 0);
   }
+
+  /**
+   * Ends a load under which processes were killed. What such a process was in the middle of is cut, and counted; nobody
+   * may have been refused, or left without an answer.
+   */
+  async endAfterCrashes(): Promise<{ requests: number; refused: number; cut: number }> {
+    const reports = await Promise.all(this.#loads.map((load) => load.stop()));
+    const sum = { requests: 0, refused: 0, cut: 0 };
+    for (const { total } of reports) {
+      const { failures } = total;
+      const cut = failures.reset + failures['closed-before-answer'] + failures['closed-within-answer'];
+      sum.requests += total.requests;
+      sum.cut += cut;
+      sum.refused += total.failed - cut;
+    }
+    return sum;
+  }
 }

@@ -92,6 +92,11 @@ const admin = {
     servers.get(name).close(() => tell('closed', { name }));
     return {};
   },
+  '/admin/environment': async () => Object.keys(process.env),
+  '/admin/hang': async () => {
+    tell('hanging');
+    for (;;);
+  },
   '/admin/hammer': async () => {
     app.hammer();
     return {};
