@@ -1,3 +1,4 @@
+import { unlinkSync } from 'node:fs';
 import net from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { OwnedFd } from '../../lib/fd/owned-fd.ts';
@@ -293,6 +294,23 @@ describe.skipIf(!linux)('the descriptor store', () => {
       await manager.notified({ READY: '1' });
       expect(await manager.kept()).toEqual(kept);
     }
+  });
+
+  test('gives no socket back whose file is gone: a new one has the path', async () => {
+    await using scene = new Scene();
+    const socketPath = `${scene.folder}/web.sock`;
+    const LISTENERS = JSON.stringify([{ name: 'web', path: socketPath }]);
+    const manager = manage(scene, { store: 4, env: { LISTENERS } });
+    const first = await manager.ready(0);
+    unlinkSync(socketPath);
+    process.kill(first.pid, 'SIGKILL');
+    const next = await manager.event('ready', ({ pid }) => pid !== first.pid);
+    expect((await ask({ socketPath })).servedBy).toBe(next.pid);
+    expect(await manager.kept()).toEqual(['web']);
+    process.kill(next.pid, 'SIGKILL');
+    const last = await manager.event('ready', ({ pid }) => pid !== first.pid && pid !== next.pid);
+    expect((await ask({ socketPath })).servedBy).toBe(last.pid);
+    expect(manager.complaints).toEqual([]);
   });
 
   test('that is too small is told of, and the service goes on', async () => {

@@ -1,4 +1,5 @@
 import { fstatSync } from 'node:fs';
+import { socketFileExists } from '../../handoff/control-path.ts';
 import type { Inheritance } from '../../handoff/inheritance.ts';
 import { keeperOf } from '../../handoff/keeper.ts';
 import {
@@ -10,6 +11,12 @@ import {
 } from '../../handoff/manifest.ts';
 import { freeName } from './descriptor-store.ts';
 import type { PassedDescriptor } from './listen-fds.ts';
+
+/**
+ * The kind of a socket whose file is gone, as that of a stored one is when its folder was cleared at a restart
+ * (`RuntimeDirectory=`). Nobody can come by it any more, so it is not served on: a new one can have the path.
+ */
+const unreachable = 'unreachable socket';
 
 /**
  * What the service manager has passed to this process, found by name or address like a predecessor's. The manager keeps
@@ -41,6 +48,7 @@ export class PassedInheritance implements Inheritance, Disposable {
       const free = freeName(name === '' ? 'unknown' : name, (candidate) => names.has(candidate));
       names.add(free);
       const entry = describeForManifest({ name: free, fd: descriptor.fd, notes: { keeper } });
+      if (typeof entry.path === 'string' && !socketFileExists(entry.path)) entry.kind = unreachable;
       const inherited = { entry, descriptor };
       this.#descriptors.set(free, inherited);
       offered.set(identityOf(descriptor.fd), inherited);

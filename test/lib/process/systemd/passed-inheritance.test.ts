@@ -1,10 +1,12 @@
+import { unlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OwnedFd } from '../../../../lib/fd/owned-fd.ts';
-import { bindTcp, bindUdp, listen } from '../../../../lib/fd/socket.ts';
+import { bindTcp, bindUdp, bindUnix, listen } from '../../../../lib/fd/socket.ts';
 import { describeForManifest, type Inherited } from '../../../../lib/handoff/manifest.ts';
 import type { PassedDescriptor } from '../../../../lib/process/systemd/listen-fds.ts';
 import { PassedInheritance } from '../../../../lib/process/systemd/passed-inheritance.ts';
 import { DescriptorCheck } from '../../../support/open-descriptors.ts';
+import { TemporaryFolder } from '../../../support/temporary-folder.ts';
 
 let descriptors: DescriptorCheck;
 let passed: PassedInheritance | null;
@@ -84,6 +86,23 @@ describe('what was passed', () => {
     ]);
     expect(copy.closed).toBe(true);
     expect(passed?.unclaimed).toMatchObject([{ name: 'unit', keeper: { name: 'unit' } }]);
+  });
+});
+
+describe('a Unix socket', () => {
+  it('is served on as long as it has its file', () => {
+    using folder = new TemporaryFolder();
+    const path = folder.file('web.sock');
+    const socket = new OwnedFd(bindUnix(path));
+    listen(socket.fd);
+    owned.push(socket);
+    expect(make([{ name: 'web', descriptor: socket.dup() }]).unclaimed).toMatchObject([{ kind: 'listener', path }]);
+    passed?.[Symbol.dispose]();
+    unlinkSync(path);
+    // Nobody takes it for a listener, and what nobody takes is let go of.
+    expect(make([{ name: 'web', descriptor: socket.dup() }]).unclaimed).toMatchObject([
+      { kind: 'unreachable socket', keeper: { name: 'web' } },
+    ]);
   });
 });
 
