@@ -296,6 +296,18 @@ describe.skipIf(!linux)('the descriptor store', () => {
     }
   });
 
+  test('lets go of a listener whose server the application closes', async () => {
+    await using scene = new Scene();
+    const LISTENERS = '[{"name":"web","port":0},{"name":"admin","port":0}]';
+    const manager = manage(scene, { store: 4, env: { LISTENERS } });
+    const first = await manager.ready(0);
+    expect(await manager.kept()).toEqual(['admin', 'web']);
+    await ask({ port: portIn(first) }, '/admin/close', { name: 'admin' });
+    await manager.notified({ FDSTOREREMOVE: '1', FDNAME: 'admin' });
+    expect(await manager.kept()).toEqual(['web']);
+    expect(manager.complaints).toEqual([]);
+  });
+
   test('gives no socket back whose file is gone: a new one has the path', async () => {
     await using scene = new Scene();
     const socketPath = `${scene.folder}/web.sock`;
@@ -396,11 +408,11 @@ describe.skipIf(!linux)('socket units', () => {
     await expect.poll(() => manager.stderr).toMatch(/FD_HANDOFF_UNCLAIMED.*"forgotten" \(127\.0\.0\.1:\d+\)/s);
   });
 
-  test('may give several one name: then the second is called `name.2`', async () => {
+  test('may give several one name: then the second is called `name#2`', async () => {
     await using scene = new Scene();
     const manager = manage(scene, {
       sockets: [{ name: 'app' }, { name: 'app', host: '::1' }, { name: 'app' }],
-      env: { LISTENERS: '[{"name":"app"},{"name":"app.2"},{"name":"app.3"}]' },
+      env: { LISTENERS: '[{"name":"app"},{"name":"app#2"},{"name":"app#3"}]' },
     });
     const { addresses } = await manager.ready(0);
     const sockets = (await manager.event('started')).sockets as [string, number][];

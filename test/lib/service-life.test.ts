@@ -136,6 +136,7 @@ describe('what is kept', () => {
       await estate.descriptor(name, () => descriptor);
     }
     const life = living();
+    life.entered('taking-over', 'serving');
     receiver.read();
     life.ready(true, []);
     expect(receiver.tags().map(({ FDNAME, READY }) => FDNAME ?? READY)).toEqual(['listener', 'datagrams', '1']);
@@ -147,8 +148,43 @@ describe('what is kept', () => {
     ]);
     life.keep();
     expect(receiver.tags()).toEqual([]);
-    living(true).keep();
+    const keepingAll = living(true);
+    keepingAll.entered('taking-over', 'serving');
+    keepingAll.keep();
     expect(receiver.tags().filter(({ FDNAME }) => FDNAME !== undefined)).toMatchObject([{ FDNAME: 'bound' }]);
+  });
+
+  it('is let go of when the application closes it, unless another process serves with it as well', async () => {
+    const descriptor = new OwnedFd(bindTcp('127.0.0.1', 0));
+    listen(descriptor.fd);
+    let name = 'web';
+    const changing = {
+      get descriptors() {
+        return [{ name, fd: descriptor.fd }];
+      },
+      keeperOf: () => null,
+      keptBy: () => {},
+    };
+    const life = new ServiceLife({
+      service,
+      estate: changing as unknown as Estate,
+      generation: 0,
+      keepsAll: false,
+      report: () => {},
+    });
+    life.begin({ is: 'fresh', control: null, passed: [] }, 60_000);
+    life.entered('taking-over', 'serving');
+    life.ready(true, []);
+    receiver.read();
+    name = 'other';
+    life.besides(process.pid);
+    expect(receiver.tags()).toEqual([]);
+    life.besides(null);
+    expect(receiver.tags()).toMatchObject([
+      { FDSTOREREMOVE: '1', FDNAME: 'web' },
+      { FDSTORE: '1', FDNAME: 'other' },
+    ]);
+    descriptor.close();
   });
 
   it('is let go of where this version has no use for it', () => {

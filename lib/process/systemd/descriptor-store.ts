@@ -77,11 +77,11 @@ export class DescriptorStore {
   }
 }
 
-/** `name`, or the first of `name.2`, `name.3` … that is free. */
+/** `name`, or the first of `name#2`, `name#3` … that is free. */
 export function freeName(name: string, taken: (name: string) => boolean): string {
   if (!taken(name)) return name;
   for (let number = 2; ; number++) {
-    const suffix = `.${number}`;
+    const suffix = `#${number}`;
     const candidate = name.slice(0, 255 - suffix.length) + suffix;
     if (!taken(candidate)) return candidate;
   }

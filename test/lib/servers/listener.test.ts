@@ -220,6 +220,15 @@ describe('a Unix listener', () => {
     expect(next.closed).toBe(false);
   });
 
+  it('a path whose listener somebody else keeps is left: who comes by it waits for the next start', async () => {
+    const path = folder.file('web.sock');
+    const listener = await bind({ path });
+    listener.keeper = { service: '/app.service', name: 'web' };
+    listener.remove();
+    expect(listener.closed).toBe(true);
+    expect(existsSync(path)).toBe(true);
+  });
+
   it('a live one of somebody else is an error that names it', async () => {
     const path = folder.file('web.sock');
     await bind({ path });

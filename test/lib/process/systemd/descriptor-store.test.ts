@@ -43,10 +43,10 @@ describe('the store', () => {
 
   it('gives another name to what has the name of another, so that one can be let go of alone', () => {
     const store = new DescriptorStore(socket, 5, ['web']);
-    expect([store.put('web', listener.fd), store.put('web', listener.fd)]).toEqual(['web.2', 'web.3']);
-    store.remove('web.2');
-    expect(receiver.tags().at(-1)).toEqual({ FDSTOREREMOVE: '1', FDNAME: 'web.2' });
-    expect(store.put('web', listener.fd)).toBe('web.2');
+    expect([store.put('web', listener.fd), store.put('web', listener.fd)]).toEqual(['web#2', 'web#3']);
+    store.remove('web#2');
+    expect(receiver.tags().at(-1)).toEqual({ FDSTOREREMOVE: '1', FDNAME: 'web#2' });
+    expect(store.put('web', listener.fd)).toBe('web#2');
   });
 
   it('refuses what it would drop without a word', () => {
@@ -66,5 +66,5 @@ describe('the store', () => {
 it('a name that is free is never longer than a name may be', () => {
   const long = 'x'.repeat(255);
   const free = freeName(long, (name) => name === long);
-  expect(free).toBe(`${'x'.repeat(253)}.2`);
+  expect(free).toBe(`${'x'.repeat(253)}#2`);
 });

@@ -67,12 +67,12 @@ describe('what was passed', () => {
   });
 
   it('may have one name for several, and no name that is reserved here', () => {
-    make(['app', 'app', 'app.2', '@control', ''].map((name) => ({ name, descriptor: listener() })));
+    make(['app', 'app', 'app#2', '@control', ''].map((name) => ({ name, descriptor: listener() })));
     expect(passed?.unclaimed.map(({ name, keeper }) => [name, keeper])).toEqual([
       ['app', { service: '/app.service', name: 'app' }],
-      ['app.2', { service: '/app.service', name: 'app' }],
-      ['app.2.2', { service: '/app.service', name: 'app.2' }],
-      ['@control.2', { service: '/app.service', name: '@control' }],
+      ['app#2', { service: '/app.service', name: 'app' }],
+      ['app#2#2', { service: '/app.service', name: 'app#2' }],
+      ['@control#2', { service: '/app.service', name: '@control' }],
       ['unknown', { service: '/app.service', name: '' }],
     ]);
   });
@@ -127,6 +127,6 @@ describe('beside a predecessor', () => {
 
   it('another socket of the same name gets another', () => {
     make([{ name: 'web', descriptor: listener() }], [offered('web', listener())]);
-    expect(passed?.unclaimed).toMatchObject([{ name: 'web.2' }]);
+    expect(passed?.unclaimed).toMatchObject([{ name: 'web#2' }]);
   });
 });

@@ -160,9 +160,9 @@ describe('what is kept', () => {
     });
     expect([...kept]).toEqual([
       ['web', { service: service.controlGroup, name: 'web' }],
-      ['foreign', { service: service.controlGroup, name: 'foreign.2' }],
+      ['foreign', { service: service.controlGroup, name: 'foreign#2' }],
     ]);
-    expect(receiver.tags().map(({ FDNAME }) => FDNAME)).toEqual(['web', 'foreign.2']);
+    expect(receiver.tags().map(({ FDNAME }) => FDNAME)).toEqual(['web', 'foreign#2']);
   });
 
   it.each([
