@@ -254,16 +254,24 @@ class Manager:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                pid = 0
+                # As systemd sees by the empty control group: a main process that another one has started was waited for
+                # by that one.
+                if self.state not in ('dead', 'over'):
+                    tell('empty', self.main)
+                    self.on_main_exit()
+                return
             if pid == 0:
                 return
             tell('exited', pid, status=os.waitstatus_to_exitcode(status), main=self.main)
             if pid == self.main:
-                self.state = 'dead'
-                if self.stopping or self.config.get('restart', 'always') != 'always':
-                    self.state = 'over'
-                else:
-                    self.start()
+                self.on_main_exit()
+
+    def on_main_exit(self):
+        self.state = 'dead'
+        if self.stopping or self.config.get('restart', 'always') != 'always':
+            self.state = 'over'
+        else:
+            self.start()
 
 
 Manager(json.loads(sys.argv[1])).run()
