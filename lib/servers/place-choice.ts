@@ -55,15 +55,23 @@ export class PlaceChoice {
    *   ERR_HANDOFF_DESCRIPTOR_MISMATCH where the predecessor's listener cannot be made what is asked for
    */
   async choose(name: string, address: WantedAddress, options: ListenerOptions): Promise<ServerPlace> {
-    if (address.family === 'any') return this.#adoptNamed(name, options);
+    if (address.family === 'any') return this.#place(name, {}, this.#inheritNamed(name), options);
     if (!isSupported()) return new PlainPlace(name, address, options.backlog);
     if (address.family === 'tcp') this.#checkOwn(address, options);
     const inherited = this.#inherit(name, address, options);
-    if (this.#inheritance?.rehearsed) {
+    if (inherited !== null || this.#inheritance?.rehearsed) return this.#place(name, address, inherited, options);
+    const place = await this.#bind(name, address, options);
+    this.#chosen.add(place);
+    return place;
+  }
+
+  /** The place that is inherited; or, in a rehearsal, one like it, or like the one that would be bound. */
+  #place(name: string, wanted: BoundAddress, inherited: Inherited | null, options: ListenerOptions): ServerPlace {
+    if (inherited === null || this.#inheritance?.rehearsed) {
       inherited?.descriptor.close();
-      return new RehearsedPlace(name, address, inherited && boundBefore(inherited.entry));
+      return new RehearsedPlace(name, wanted, inherited && boundBefore(inherited.entry));
     }
-    const place = inherited === null ? await this.#bind(name, address, options) : this.#adopt(name, inherited, options);
+    const place = this.#adopt(name, inherited, options);
     this.#chosen.add(place);
     return place;
   }
@@ -145,13 +153,11 @@ export class PlaceChoice {
   }
 
   /** The listener of that name, wherever it is. */
-  #adoptNamed(name: string, options: ListenerOptions): Listener {
+  #inheritNamed(name: string): Inherited {
     const entry = named((this.#inheritance?.unclaimed ?? []).filter(isListener), name);
     const inherited = entry === undefined ? null : (this.#inheritance?.take(entry.name) ?? null);
     if (inherited === null) throw nobodyHas(name);
-    const listener = this.#adopt(name, inherited, options);
-    this.#chosen.add(listener);
-    return listener;
+    return inherited;
   }
 
   async #bind(name: string, address: Address, options: ListenerOptions): Promise<Listener> {

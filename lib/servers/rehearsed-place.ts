@@ -12,7 +12,7 @@ export class RehearsedPlace implements ServerPlace {
    * @param wanted what was asked for. Port 0 stays 0 where the predecessor has none: which one it will be nobody knows
    * @param bound where the predecessor's listener is; null where a new one would be bound
    */
-  constructor(name: string, wanted: Address, bound: BoundAddress | null) {
+  constructor(name: string, wanted: Address | BoundAddress, bound: BoundAddress | null) {
     this.name = name;
     this.inherited = bound !== null;
     this.address = whereOf(bound ?? wanted);

@@ -386,6 +386,9 @@ describe.skipIf(!linux)('socket units', () => {
     manager.reload();
     const second = await manager.ready(1);
     await manager.notified({ READY: '1', MAINPID: String(second.pid) });
+    // In place, after a rehearsal, which has names and addresses and nothing else.
+    await ask({ port }, '/admin/reexec', {});
+    await manager.ready(2);
     expect((await ask({ port })).servedBy).toBe(second.pid);
     expect((await ask({ socketPath: path })).servedBy).toBe(second.pid);
     expect(await manager.kept()).toEqual([]);
