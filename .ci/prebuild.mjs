@@ -27,11 +27,12 @@ const { values } = parseArgs({
 });
 const folder = resolve(values.folder);
 
-async function build(into) {
+/** `compiled`: where Zig keeps what it compiled of the sources; an old one would be handed out again. */
+async function build(into, compiled) {
   const zig = fetchZig(cache);
   for (const target of wanted) {
     const started = performance.now();
-    await compile({ root, zig, cache, target, output: join(into, target.file) });
+    await compile({ root, zig, runtime: join(cache, 'global'), compiled, target, output: join(into, target.file) });
     console.error(`prebuild: ${target.file} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
   }
 }
@@ -105,7 +106,7 @@ if (values.inspect) {
 } else if (values.verify) {
   const rebuilt = mkdtempSync(join(tmpdir(), 'fd-handoff-prebuild-'));
   try {
-    await build(rebuilt);
+    await build(rebuilt, join(rebuilt, '.zig'));
     const good = [inspectAll(), compare(rebuilt)].every(Boolean);
     if (good) console.log('All six are what the sources give, byte for byte.');
     process.exitCode = good ? 0 : 1;
@@ -113,7 +114,7 @@ if (values.inspect) {
     rmSync(rebuilt, { recursive: true, force: true });
   }
 } else {
-  await build(folder);
+  await build(folder, join(cache, 'local'));
   writeFileSync(join(folder, sumsName), sumsOf(folder));
   process.exitCode = inspectAll() ? 0 : 1;
 }

@@ -28,8 +28,8 @@ function linkFlags(target) {
   return ['-Wl,-undefined,dynamic_lookup', '-Wl,-dead_strip', `-Wl,-install_name,${target.file.split('/').at(-1)}`];
 }
 
-/** Compiles for `target` into the file `output`; `cache` keeps Zig's C++ runtime between two builds. */
-export async function compile({ root, zig, cache, target, output }) {
+/** Compiles for `target` into the file `output`; `runtime` keeps Zig's C++ runtime, `compiled` what is made of the sources. */
+export async function compile({ root, zig, runtime, compiled, target, output }) {
   const definition = addonDefinition(root);
   const nodeApi = require('node-api-headers').include_dir;
   const nodeAddonApi = dirname(require.resolve('node-addon-api/package.json'));
@@ -57,7 +57,7 @@ export async function compile({ root, zig, cache, target, output }) {
   const options = {
     cwd: root,
     maxBuffer: 256 * 1024 * 1024,
-    env: { ...process.env, ZIG_GLOBAL_CACHE_DIR: join(cache, 'global'), ZIG_LOCAL_CACHE_DIR: join(cache, 'local') },
+    env: { ...process.env, ZIG_GLOBAL_CACHE_DIR: runtime, ZIG_LOCAL_CACHE_DIR: compiled },
   };
   try {
     await promisify(execFile)(zig, parameters, options);
