@@ -16,7 +16,8 @@ import {
 } from '../../lib/fd/descriptor.ts';
 import { receiveMessage, sendMessage } from '../../lib/fd/message.ts';
 import { accept, bindTcp, bindUdp, bindUnix, connectUnix, listen, socketPair } from '../../lib/fd/socket.ts';
-import { closeLater, countOpen, resultOf, runModule, temporaryFolder, unlessLinux } from './support.ts';
+import { DescriptorCheck } from '../support/open-descriptors.ts';
+import { closeLater, resultOf, runModule, temporaryFolder, unlessLinux } from './support.ts';
 
 test('dup makes another number for the same description, at 3 or above, with close-on-exec', (t) => {
   const [read, write] = closeLater(t, pipe());
@@ -120,10 +121,10 @@ test('closing twice is EBADF, as Node reports it', () => {
 });
 
 test('closeAll closes the rest after one that fails', { skip: unlessLinux }, () => {
-  const before = countOpen();
+  const descriptors = new DescriptorCheck();
   const [read, write] = pipe();
   assert.throws(() => closeAll([read, 999_999, write]), { code: 'EBADF', syscall: 'close' });
-  assert.equal(countOpen(), before);
+  assert.deepEqual(descriptors.opened(), []);
   closeAll([]);
 });
 
@@ -200,7 +201,7 @@ test('10 000 times everything leaves the open descriptors as they were', { skip:
   const path = join(temporaryFolder(t), 's');
   const listener = closeLater(t, bindUnix(path));
   listen(listener);
-  const before = countOpen();
+  const descriptors = new DescriptorCheck();
   for (let round = 0; round < 10_000; round++) {
     const [a, b] = socketPair();
     const pair = pipe();
@@ -215,5 +216,5 @@ test('10 000 times everything leaves the open descriptors as they were', { skip:
     assert.throws(() => bindUnix(path), { code: 'EADDRINUSE' });
     assert.throws(() => connectUnix(`${path}-none`), { code: 'ENOENT' });
   }
-  assert.equal(countOpen(), before);
+  assert.deepEqual(descriptors.opened(), []);
 });

@@ -8,7 +8,8 @@ import { close, closeAll, dup, getCloseOnExec, pipe, setNonBlocking } from '../.
 import { MAXIMUM_DESCRIPTORS, type Message, receiveMessage, sendDatagram, sendMessage } from '../../lib/fd/message.ts';
 import { native } from '../../lib/fd/native.ts';
 import { bindUnix, socketPair } from '../../lib/fd/socket.ts';
-import { closeLater, countOpen, resultOf, runModule, temporaryFolder, unlessLinux } from './support.ts';
+import { DescriptorCheck } from '../support/open-descriptors.ts';
+import { closeLater, resultOf, runModule, temporaryFolder, unlessLinux } from './support.ts';
 
 const BYTE = Buffer.from('F');
 
@@ -72,11 +73,11 @@ test('a message of zero bytes would drop its descriptors, so it is refused', (t)
 
 test('253 descriptors fit into a message, 254 do not', { skip: unlessLinux }, (t) => {
   const [a, b] = pair(t);
-  const before = countOpen();
+  const descriptors = new DescriptorCheck();
   assert.equal(sendMessage(a, BYTE, new Array(253).fill(1)), 1);
   const { fds } = take(b);
   assert.equal(new Set(fds).size, 253);
-  assert.equal(countOpen(), before + 253);
+  assert.equal(descriptors.opened().length, 253);
   closeAll(fds);
   assert.throws(() => sendMessage(a, BYTE, new Array(254).fill(1)), { name: 'RangeError', code: 'ERR_OUT_OF_RANGE' });
   assert.equal(native().sendMessage(a, BYTE, new Int32Array(254).fill(1), 254), -22);
@@ -87,7 +88,7 @@ test('CMSG_SPACE padding: two descriptors where one was wanted are counted, clos
   skip: unlessLinux,
 }, (t) => {
   const [a, b] = pair(t);
-  const before = countOpen();
+  const descriptors = new DescriptorCheck();
   for (const [sent, wanted] of [
     [2, 1],
     [1, 0],
@@ -101,7 +102,7 @@ test('CMSG_SPACE padding: two descriptors where one was wanted are counted, clos
       code: 'ERR_HANDOFF_TRUNCATED',
       message: `more than ${wanted} descriptors came in a message on fd ${b}, and all of them were closed`,
     });
-    assert.equal(countOpen(), before);
+    assert.deepEqual(descriptors.opened(), []);
   }
   // The stream goes on behind it.
   sendMessage(a, Buffer.from('next'));
@@ -168,11 +169,11 @@ test('a message taken in pieces gives its descriptors with the first', (t) => {
 });
 
 test('read(2) loses the descriptors of a message, and net.Socket reads that way', { skip: unlessLinux }, async (t) => {
-  const before = countOpen();
+  const descriptors = new DescriptorCheck();
   const [a, b] = socketPair();
   sendMessage(a, BYTE, [1]);
   assert.equal(readSync(b, Buffer.alloc(8)), 1);
-  assert.equal(countOpen(), before + 2);
+  assert.equal(descriptors.opened().length, 2);
   assert.equal(receiveMessage(b, 8, 1), null);
   const socket = new net.Socket({ fd: dup(b) });
   t.after(() => socket.destroy());
@@ -260,13 +261,13 @@ test('a descriptor closed by its sender stays open for its receiver', (t) => {
 
 test('10 000 messages, received and refused, leave the open descriptors as they were', { skip: unlessLinux }, (t) => {
   const [a, b] = pair(t);
-  const before = countOpen();
+  const descriptors = new DescriptorCheck();
   for (let round = 0; round < 10_000; round++) {
     sendMessage(a, BYTE, [0, 1, 2]);
     if (round % 2 === 0) closeAll(take(b).fds);
     else assert.throws(() => receiveMessage(b, 1, 2), { code: 'ERR_HANDOFF_TRUNCATED' });
   }
-  assert.equal(countOpen(), before);
+  assert.deepEqual(descriptors.opened(), []);
 });
 
 test('a datagram reaches a Unix datagram socket, with descriptors', (t) => {
@@ -293,12 +294,12 @@ test('a datagram reaches an abstract address', { skip: unlessLinux }, (t) => {
 test('a datagram that finds no room is EAGAIN and leaks nothing', { skip: unlessLinux }, (t) => {
   const path = join(temporaryFolder(t), 'd');
   closeLater(t, bindUnix(path, { type: 'datagram' }));
-  const before = countOpen();
+  const descriptors = new DescriptorCheck();
   assert.throws(
     () => {
       for (let sent = 0; sent < 10_000; sent++) sendDatagram(path, BYTE);
     },
     { code: 'EAGAIN' },
   );
-  assert.equal(countOpen(), before);
+  assert.deepEqual(descriptors.opened(), []);
 });

@@ -9,7 +9,8 @@ import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { close, getNonBlocking, setNonBlocking } from '../../lib/fd/descriptor.ts';
 import { accept, bindTcp, bindUdp, bindUnix, connectUnix, listen, socketPair } from '../../lib/fd/socket.ts';
-import { closeLater, countOpen, describeSocket, isLinux, portOf, temporaryFolder, unlessLinux } from './support.ts';
+import { DescriptorCheck } from '../support/open-descriptors.ts';
+import { closeLater, describeSocket, isLinux, portOf, temporaryFolder, unlessLinux } from './support.ts';
 
 const hasIPv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
 const unlessIPv6 = hasIPv6 ? false : 'this machine has no IPv6';
@@ -229,7 +230,7 @@ test('connectUnix: nobody there, nobody listening, and a full queue are told apa
   const listener = closeLater(t, bindUnix(path));
   assert.throws(() => connectUnix(path), { code: 'ECONNREFUSED' });
   listen(listener, 1);
-  const before = isLinux ? countOpen() : 0;
+  const descriptors = isLinux ? new DescriptorCheck() : undefined;
   const clients: number[] = [];
   assert.throws(
     () => {
@@ -238,7 +239,7 @@ test('connectUnix: nobody there, nobody listening, and a full queue are told apa
     { code: isLinux ? 'EAGAIN' : 'ECONNREFUSED' },
   );
   assert.ok(clients.length >= 1 && clients.length < 10);
-  if (isLinux) assert.equal(countOpen(), before + clients.length);
+  if (descriptors !== undefined) assert.equal(descriptors.opened().length, clients.length);
   for (const client of clients) close(client);
 });
 

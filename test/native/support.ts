@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -27,11 +27,6 @@ export function closeLater<T extends number | readonly number[]>(t: TestContext,
     else closeAll(fds);
   });
   return fds;
-}
-
-/** How many descriptors this process has open (Linux). */
-export function countOpen(): number {
-  return readdirSync('/proc/self/fd').length;
 }
 
 /** The description of what must be a socket. */
@@ -71,14 +66,23 @@ export function moduleArguments(source: string, node: string[] = []): string[] {
   return [...node, '--import', 'tsx', '--input-type=module', '--eval', text];
 }
 
-/** Runs a module in a process of its own, to its end. */
+/**
+ * Runs a module in a process of its own, to its end. Some count their descriptors or use up all there are: tsx must not
+ * write its cache in the background meanwhile.
+ */
 export function runModule(source: string, options: ChildOptions = {}): ChildResult {
   const script = `${options.before ?? ':'}; exec "$0" "$@"`;
   const args = ['-c', script, process.execPath, ...moduleArguments(source, options.node)];
   const { status, signal, stdout, stderr } = spawnSync('/bin/sh', args, {
     cwd: root,
     encoding: 'utf8',
-    env: { ...process.env, NODE_V8_COVERAGE: undefined, NODE_OPTIONS: undefined, ...options.env },
+    env: {
+      ...process.env,
+      NODE_V8_COVERAGE: undefined,
+      NODE_OPTIONS: undefined,
+      TSX_DISABLE_CACHE: '1',
+      ...options.env,
+    },
     timeout: 60_000,
   });
   return { status, signal, stdout, stderr };

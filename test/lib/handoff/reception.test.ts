@@ -266,7 +266,7 @@ describe('a visitor is turned away, and told why', () => {
     const half = call(hello(createToken()));
     call(`${createToken()}\n`);
     await once(half, 'connect');
-    await eventually(() => descriptors.leaked().length > 0);
+    await eventually(() => descriptors.opened().length > 0);
     const answers = Promise.all([told(silent), told(half)]);
     reception.close();
     listener.close();

@@ -32,12 +32,12 @@ it('lends copies, and keeps what was not taken', () => {
   socket.lend((fd) => taken.push(new OwnedFd(fd)));
   expect(taken[0]?.fd).not.toBe(socket.fd);
   expect(boundAddress(taken[0]?.fd as number)).toEqual(socket.address);
-  const before = descriptors.leaked();
+  const before = descriptors.opened();
   const refuse = () => {
     throw new Error('not now');
   };
   expect(() => socket.lend(refuse)).toThrow('not now');
-  expect(descriptors.leaked()).toEqual(before);
+  expect(descriptors.opened()).toEqual(before);
   taken[0]?.close();
   socket.close();
   expect(socket.closed).toBe(true);
