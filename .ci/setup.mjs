@@ -41,7 +41,8 @@ if (process.platform === 'linux' || process.platform === 'darwin') {
 }
 step(
   'compiling TypeScript',
-  'dist/index.js',
-  ['lib', 'tsconfig.json', 'tsconfig.build.json'],
+  // The last that is written.
+  'dist/cli/LICENCES.txt',
+  ['lib', 'tsconfig.json', 'tsconfig.build.json', '.ci/bundle-command.mjs'],
   ['run', '--silent', 'build:lib'],
 );

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { packageVersion } from './package-version.ts';
 import type { Phase } from './phase.ts';
 import type { BoundAddress, Estate } from './servers/index.ts';
 
@@ -88,7 +88,7 @@ export function statusOf({ generation, predecessor, phase, control, estate }: Su
     control,
     memory: { rss, heapUsed },
     node: process.version,
-    version: versionOfPackage(),
+    version: packageVersion(),
   };
 }
 
@@ -99,21 +99,4 @@ function whereIs({ name, address }: { readonly name: string; readonly address: B
     port: address.port ?? null,
     path: address.path ?? null,
   };
-}
-
-let version: string | null = null;
-
-/** One folder up from the sources as from the compiled files. A bundle has left the file behind. */
-function versionOfPackage(): string {
-  version ??= readVersion();
-  return version;
-}
-
-function readVersion(): string {
-  try {
-    const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-    return (JSON.parse(text) as { version: string }).version;
-  } catch {
-    return 'unknown';
-  }
 }

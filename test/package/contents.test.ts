@@ -12,7 +12,9 @@ function filesBelow(folder: string): string[] {
 
 test('the package holds what is compiled from lib/, what contents.txt lists, and no more', () => {
   // `npm run build:lib` removes nothing: for a name too many under dist/, remove dist/ and build it again.
-  const compiled = filesBelow(join(root, 'lib')).flatMap((name) => {
+  // Of lib/cli one file is made, which contents.txt lists.
+  const sources = filesBelow(join(root, 'lib')).filter((name) => !name.startsWith('cli/'));
+  const compiled = sources.flatMap((name) => {
     const stem = join('dist', name.slice(0, -'.ts'.length));
     return [`${stem}.js`, `${stem}.d.ts`];
   });
@@ -25,10 +27,12 @@ test('the package holds what is compiled from lib/, what contents.txt lists, and
 
 test('everything that package.json points to is in the package', () => {
   const packed = new Set(pack().files.map(({ path }) => `./${path}`));
-  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  const { bin, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    bin: Record<string, string>;
     exports: Record<string, string | Record<string, string>>;
   };
   const targets = Object.values(exports).flatMap((entry) => (typeof entry === 'string' ? entry : Object.values(entry)));
+  targets.push(...Object.values(bin).map((path) => `./${path}`));
   expect(targets.filter((target) => !packed.has(target))).toEqual([]);
 });
 

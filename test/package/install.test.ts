@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { needs } from '../support/needs.ts';
@@ -59,6 +59,18 @@ test('require() works, too', () => {
     encoding: 'utf8',
   });
   expect(output.trim()).toBe('function');
+});
+
+test('the command is installed by its name, needs no other package, and tells whose parts are in it', () => {
+  const run = (...args: string[]) =>
+    execFileSync(process.execPath, [join(folder.path, 'node_modules', '.bin', 'fd-handoff'), ...args], {
+      cwd: folder.path,
+      encoding: 'utf8',
+    });
+  const { version } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { version: string };
+  expect(run('--version').trim()).toBe(version);
+  expect(run('--help')).toContain('Usage: fd-handoff');
+  expect(readFileSync(join(installed, 'dist', 'cli', 'LICENCES.txt'), 'utf8')).toMatch(/^commander .*\(MIT\)$/m);
 });
 
 test('without an addon the error names the commands that build one, and what they build is preferred', (context) => {
