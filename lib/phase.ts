@@ -4,7 +4,7 @@ import type { Takeover } from './handoff/successor.ts';
 import type { Pause } from './pause.ts';
 import type { Mover, Survivors } from './servers/index.ts';
 
-/** What a process is in the middle of. Every change is made in `Handoff`, by one of the methods that are named here. */
+/** What a process is in the middle of. Every change is made in `Succession`, by one of the methods that are named here. */
 export type Phase =
   /** Before `ready()`. */
   | { readonly is: 'starting' }
