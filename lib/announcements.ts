@@ -1,19 +1,28 @@
-import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
+import { type HandoffDiagnostics, publish, publishEvent } from './diagnostics.ts';
 import type { HandoffEvents } from './events.ts';
+import type { Handoff } from './index.ts';
+
+/** What only the diagnostics channels tell. */
+type Unspoken = Pick<HandoffDiagnostics, 'fd-handoff:phase' | 'fd-handoff:refusal'>;
 
 /** Tells the application, and whoever listens on `diagnostics_channel`, what happens. Nothing that they do stops it. */
 export class Announcements {
-  readonly #emitter: EventEmitter<HandoffEvents>;
+  readonly #app: Handoff;
 
-  constructor(emitter: EventEmitter<HandoffEvents>) {
-    this.#emitter = emitter;
+  constructor(app: Handoff) {
+    this.#app = app;
+  }
+
+  /** For whoever watches, and nobody else. */
+  publish<Name extends keyof Unspoken>(name: Name, message: Omit<Unspoken[Name], 'handoff'>): void {
+    publish(name, { handoff: this.#app, ...message } as HandoffDiagnostics[Name]);
   }
 
   tell<Name extends Exclude<keyof HandoffEvents, 'error'>>(name: Name, ...[payload]: HandoffEvents[Name]): void {
-    diagnosticsChannel(`fd-handoff:${name}`).publish(payload);
+    publishEvent(this.#app, name, payload);
     try {
-      (this.#emitter as EventEmitter).emit(name, payload);
+      (this.#app as EventEmitter).emit(name, payload);
     } catch (error) {
       // A listener of the application must not decide over the service.
       this.report(error);
@@ -23,14 +32,14 @@ export class Announcements {
   /** For what nobody is told of by a rejection: the event 'error', or a process warning where nobody listens. */
   report(error: unknown): void {
     const failure = error instanceof Error ? error : new Error(String(error));
-    diagnosticsChannel('fd-handoff:error').publish({ error: failure });
-    if (this.#emitter.listenerCount('error') === 0) {
+    publish('fd-handoff:error', { handoff: this.#app, error: failure });
+    if (this.#app.listenerCount('error') === 0) {
       const { code = 'FD_HANDOFF_ERROR' } = failure as NodeJS.ErrnoException;
       process.emitWarning(failure.message, { type: 'HandoffWarning', code });
       return;
     }
     try {
-      this.#emitter.emit('error', failure);
+      this.#app.emit('error', failure);
     } catch (thrown) {
       // As fatal as any uncaught error, but not in the middle of a step that must not stop half-way.
       process.nextTick(() => {

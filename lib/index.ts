@@ -49,6 +49,8 @@ import { Succession } from './succession.ts';
 import { readWorkersOptions, type WorkersOptions } from './workers-options.ts';
 
 export type { Json } from './channel/frame.ts';
+export type { FrameTrace, Utterance } from './channel/trace.ts';
+export type { HandoffDiagnostics } from './diagnostics.ts';
 export type { DrainReport, HandoffEvents } from './events.ts';
 export { HandoffError, type HandoffErrorCode } from './fd/handoff-error.ts';
 export { isSupported } from './fd/native.ts';

@@ -1,4 +1,3 @@
-import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Announcements } from './announcements.ts';
 import { Attempt } from './attempt.ts';
@@ -158,7 +157,7 @@ export class Succession {
       descriptorOf,
       authorize: settings.authorize,
       onVisitor: (visitor) => void this.#receive(visitor),
-      onRefusal: (error, peer) => diagnosticsChannel('fd-handoff:refusal').publish({ error, peer }),
+      onRefusal: (error, peer) => announcements.publish('fd-handoff:refusal', { error, peer }),
     });
     this.#control = new ControlPost(settings.control, control, reception);
     this.#pidFile = new PidFilePost(settings.pidFile, report);
@@ -913,10 +912,10 @@ export class Succession {
     }
   }
 
-  #onPhase({ from, to, cause }: PhaseChange): void {
+  #onPhase(change: PhaseChange): void {
     this.#membership.noteChange();
-    this.#life.entered(from, to);
-    diagnosticsChannel('fd-handoff:phase').publish({ from, to, cause });
+    this.#life.entered(change.from, change.to);
+    this.#announcements.publish('fd-handoff:phase', change);
   }
 }
 

@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Announcements } from '../../lib/announcements.ts';
 import type { HandoffEvents } from '../../lib/events.ts';
+import type { Handoff } from '../../lib/index.ts';
 
 const failure = new Error('what a listener throws');
 
@@ -12,7 +13,8 @@ afterEach(() => {
 
 function announced(): { readonly app: EventEmitter<HandoffEvents>; readonly announcements: Announcements } {
   const app = new EventEmitter<HandoffEvents>();
-  return { app, announcements: new Announcements(app) };
+  // Of the `Handoff` it is only an emitter of events that it needs.
+  return { app, announcements: new Announcements(app as Handoff) };
 }
 
 describe('what happens', () => {
@@ -24,7 +26,7 @@ describe('what happens', () => {
     app.on('give-back', (payload) => heard.push(payload));
     announcements.tell('give-back', { pid: 7 });
     unsubscribe('fd-handoff:give-back', listener);
-    expect(heard).toEqual([{ pid: 7 }, { pid: 7 }]);
+    expect(heard).toEqual([{ handoff: app, pid: 7 }, { pid: 7 }]);
   });
 
   it('goes on when a listener throws, which is reported', () => {

@@ -1,0 +1,58 @@
+import { channel } from 'node:diagnostics_channel';
+import type { FrameTrace } from './channel/trace.ts';
+import type { DrainReport, HandoffEvents } from './events.ts';
+import type { HandoffError } from './fd/handoff-error.ts';
+import type { PeerCredentials } from './fd/peer-credentials.ts';
+import type { Mode, OfferPhase } from './handoff/predecessor.ts';
+import type { Handoff } from './index.ts';
+import type { Phase } from './phase.ts';
+
+/** What every message but that of a frame has: who publishes it, since a process may have several. */
+interface Published {
+  readonly handoff: Handoff;
+}
+
+/**
+ * What each channel of `node:diagnostics_channel` publishes, by the channel's name. Subscribers are called in the middle of
+ * a step: one that takes long delays it. What one throws is an uncaught exception (`channel.publish()` in Node).
+ */
+export interface HandoffDiagnostics {
+  /** The process is in another phase from now on; `cause` is for people. */
+  'fd-handoff:phase': Published & { readonly from: Phase['is']; readonly to: Phase['is']; readonly cause: string };
+  /** A successor has come, and has got so far. */
+  'fd-handoff:offer': Published & { readonly pid: number; readonly mode: Mode; readonly phase: OfferPhase };
+  /** The successor is the owner (`replace`), or serves as well. At a re-exec `pid` is this process's own. */
+  'fd-handoff:commit': Published & { readonly pid: number; readonly mode: Mode };
+  /** A handoff failed; this process serves on. */
+  'fd-handoff:rollback': Published & { readonly error: Error };
+  /** The successor `pid` died while this process drained; this process serves again. */
+  'fd-handoff:give-back': Published & { readonly pid: number };
+  /** This process accepts no more for a while, and keeps its listeners. */
+  'fd-handoff:pause': Published;
+  /** It accepts again. */
+  'fd-handoff:resume': Published;
+  /** A signal says that log files were renamed. */
+  'fd-handoff:reopen': Published & { readonly signal: NodeJS.Signals };
+  /** This process is drained and about to leave. */
+  'fd-handoff:drain': Published & DrainReport;
+  /** Something failed that nobody awaits. */
+  'fd-handoff:error': Published & { readonly error: Error };
+  /** Somebody was turned away on the control path; `peer` is null where the kernel did not say who it was. */
+  'fd-handoff:refusal': Published & { readonly error: HandoffError; readonly peer: PeerCredentials | null };
+  /** A frame, a batch of descriptors or the newline was sent or received. */
+  'fd-handoff:frame': FrameTrace;
+}
+
+/** Tells whoever has subscribed to the channel; costs a look-up where nobody has. */
+export function publish<Name extends keyof HandoffDiagnostics>(name: Name, message: HandoffDiagnostics[Name]): void {
+  channel(name).publish(message);
+}
+
+/** Publishes an event of `handoff` on the channel of its name. */
+export function publishEvent<Name extends keyof HandoffEvents>(
+  handoff: Handoff,
+  name: Name,
+  payload: HandoffEvents[Name][0],
+): void {
+  channel(`fd-handoff:${name}`).publish({ handoff, ...payload });
+}
