@@ -5,10 +5,10 @@ import type { HandoffError } from './fd/handoff-error.ts';
 import type { PeerCredentials } from './fd/peer-credentials.ts';
 import type { Mode, OfferPhase } from './handoff/predecessor.ts';
 import type { Handoff } from './index.ts';
-import type { Phase } from './phase.ts';
+import type { PhaseName } from './phase.ts';
 
 /** What every message but that of a frame has: who publishes it, since a process may have several. */
-interface Published {
+export interface DiagnosticsMessage {
   readonly handoff: Handoff;
 }
 
@@ -18,27 +18,27 @@ interface Published {
  */
 export interface HandoffDiagnostics {
   /** The process is in another phase from now on; `cause` is for people. */
-  'fd-handoff:phase': Published & { readonly from: Phase['is']; readonly to: Phase['is']; readonly cause: string };
+  'fd-handoff:phase': DiagnosticsMessage & { readonly from: PhaseName; readonly to: PhaseName; readonly cause: string };
   /** A successor has come, and has got so far. */
-  'fd-handoff:offer': Published & { readonly pid: number; readonly mode: Mode; readonly phase: OfferPhase };
+  'fd-handoff:offer': DiagnosticsMessage & { readonly pid: number; readonly mode: Mode; readonly phase: OfferPhase };
   /** The successor is the owner (`replace`), or serves as well. At a re-exec `pid` is this process's own. */
-  'fd-handoff:commit': Published & { readonly pid: number; readonly mode: Mode };
+  'fd-handoff:commit': DiagnosticsMessage & { readonly pid: number; readonly mode: Mode };
   /** A handoff failed; this process serves on. */
-  'fd-handoff:rollback': Published & { readonly error: Error };
+  'fd-handoff:rollback': DiagnosticsMessage & { readonly error: Error };
   /** The successor `pid` died while this process drained; this process serves again. */
-  'fd-handoff:give-back': Published & { readonly pid: number };
+  'fd-handoff:give-back': DiagnosticsMessage & { readonly pid: number };
   /** This process accepts no more for a while, and keeps its listeners. */
-  'fd-handoff:pause': Published;
+  'fd-handoff:pause': DiagnosticsMessage;
   /** It accepts again. */
-  'fd-handoff:resume': Published;
+  'fd-handoff:resume': DiagnosticsMessage;
   /** A signal says that log files were renamed. */
-  'fd-handoff:reopen': Published & { readonly signal: NodeJS.Signals };
+  'fd-handoff:reopen': DiagnosticsMessage & { readonly signal: NodeJS.Signals };
   /** This process is drained and about to leave. */
-  'fd-handoff:drain': Published & DrainReport;
+  'fd-handoff:drain': DiagnosticsMessage & DrainReport;
   /** Something failed that nobody awaits. */
-  'fd-handoff:error': Published & { readonly error: Error };
+  'fd-handoff:error': DiagnosticsMessage & { readonly error: Error };
   /** Somebody was turned away on the control path; `peer` is null where the kernel did not say who it was. */
-  'fd-handoff:refusal': Published & { readonly error: HandoffError; readonly peer: PeerCredentials | null };
+  'fd-handoff:refusal': DiagnosticsMessage & { readonly error: HandoffError; readonly peer: PeerCredentials | null };
   /** A frame, a batch of descriptors or the newline was sent or received. */
   'fd-handoff:frame': FrameTrace;
 }

@@ -9,6 +9,7 @@ export interface DrainReport extends DrainCounts {
   readonly reason: 'handoff' | 'shutdown' | 'called-off';
 }
 
+/** What a `Handoff` emits, with what its listeners are given. */
 export interface HandoffEvents {
   /** A successor has come, and gets an offer. */
   offer: [{ pid: number; mode: Mode; phase: OfferPhase }];

@@ -1,3 +1,8 @@
+/**
+ * `handoff()`, and the class `Handoff`, which stands for the part that this process plays in the succession of servers.
+ *
+ * @module fd-handoff
+ */
 import type { Socket as DatagramSocket } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -38,11 +43,14 @@ import type {
   Adopter,
   Bound,
   BoundAddress,
+  BoundListener,
+  ConnectionsLeave,
   DatagramOptions,
   HoldOptions,
   Listening,
   ListenOptions,
   StateHooks,
+  WantedListener,
 } from './servers/index.ts';
 import type { HandoffStatus } from './status.ts';
 import { Succession } from './succession.ts';
@@ -50,14 +58,15 @@ import { readWorkersOptions, type WorkersOptions } from './workers-options.ts';
 
 export type { Json } from './channel/frame.ts';
 export type { FrameTrace, Utterance } from './channel/trace.ts';
-export type { HandoffDiagnostics } from './diagnostics.ts';
+export type { DiagnosticsMessage, HandoffDiagnostics } from './diagnostics.ts';
 export type { DrainReport, HandoffEvents } from './events.ts';
-export { HandoffError, type HandoffErrorCode } from './fd/handoff-error.ts';
+export { HandoffError, type HandoffErrorCode, handoffErrorCodes } from './fd/handoff-error.ts';
 export { isSupported } from './fd/native.ts';
 export { OwnedFd } from './fd/owned-fd.ts';
 export type { PeerCredentials } from './fd/peer-credentials.ts';
 export type { FileOwner } from './handoff/file-rights.ts';
-export type { LifecycleHooks } from './hooks.ts';
+export type { Mode, OfferPhase } from './handoff/predecessor.ts';
+export type { Commit, LifecycleHooks } from './hooks.ts';
 export type {
   HandoffOptions,
   MoveOptions,
@@ -66,6 +75,7 @@ export type {
   SystemdOptions,
   UpgradeOptions,
 } from './options.ts';
+export type { PhaseName } from './phase.ts';
 export type { Preflight, PreflightCheck, PreflightCommand } from './process/preflight.ts';
 export type { SignalAction } from './process/signal-map.ts';
 export { type SignalPreset, signalPresets } from './process/signal-presets.ts';
@@ -79,12 +89,15 @@ export type {
   Adopter,
   Bound,
   BoundAddress,
+  BoundListener,
+  ConnectionsLeave,
   DatagramOptions,
   HoldOptions,
   Listening,
   ListenOptions,
   StateHooks,
   StateValue,
+  WantedListener,
 };
 
 /**

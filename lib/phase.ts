@@ -29,6 +29,20 @@ export type Phase =
   /** Drained; nothing is held any more (`#finish`). `toAnother`: somebody else serves. */
   | { readonly is: 'left'; readonly toAnother: boolean };
 
+/** The name of a phase, as `status()` and the diagnostics channels tell it. */
+export type PhaseName =
+  | 'starting'
+  | 'taking-over'
+  | 'serving'
+  | 'paused'
+  | 'announcing'
+  | 'offering'
+  | 'draining'
+  | 'rehearsing'
+  | 'draining-in-place'
+  | 'shutting-down'
+  | 'left';
+
 /** The phases in which nothing is under way, and something can begin. */
 export type Owning = Extract<Phase, { readonly is: 'serving' | 'paused' | 'announcing' }>;
 
@@ -46,8 +60,6 @@ export function pauseOf(phase: Phase): Pause | null {
 export type Upstream =
   | { readonly is: 'none' }
   | { readonly is: 'connected'; readonly takeover: Takeover; readonly gone: Promise<void> };
-
-type PhaseName = Phase['is'];
 
 /**
  * Every change of phase that there is, with its cause. `docs/protocol.md` shows the same as a diagram, and a test compares

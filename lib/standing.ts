@@ -1,12 +1,12 @@
 import type { Successor } from './handoff/predecessor.ts';
 import type { Takeover } from './handoff/successor.ts';
-import { causeOf, isOwning, type Phase, type Upstream } from './phase.ts';
+import { causeOf, isOwning, type Phase, type PhaseName, type Upstream } from './phase.ts';
 import type { FateOfClosed } from './servers/index.ts';
 
 /** A step from one phase to another, and why. */
 export interface PhaseChange {
-  readonly from: Phase['is'];
-  readonly to: Phase['is'];
+  readonly from: PhaseName;
+  readonly to: PhaseName;
   readonly cause: string;
 }
 
@@ -45,7 +45,7 @@ export class Standing {
   }
 
   /** Whether it is in that phase now, whatever it was in before something else was awaited. */
-  isIn(phase: Phase['is']): boolean {
+  isIn(phase: PhaseName): boolean {
     return this.#phase.is === phase;
   }
 

@@ -1,5 +1,5 @@
 import { packageVersion } from './package-version.ts';
-import type { Phase } from './phase.ts';
+import type { PhaseName } from './phase.ts';
 import type { BoundAddress, Estate } from './servers/index.ts';
 
 /** A listener as `status()` tells of it; an address has a port or a path. */
@@ -30,8 +30,8 @@ export type HandoffStatus = {
   /** 0 for the first process, one more for every handoff. */
   readonly generation: number;
   readonly predecessor: { readonly pid: number; readonly generation: number } | null;
-  /** `starting`, `taking-over`, `serving`, `paused`, `announcing`, `offering`, `draining`, `rehearsing`, `draining-in-place`, `shutting-down`, `left`. */
-  readonly phase: Phase['is'];
+  /** What it is in the middle of; docs/protocol.md has them all in a diagram. */
+  readonly phase: PhaseName;
   /** When this process (or, after `reexec()`, its present image) was started: ISO 8601, UTC. */
   readonly startedAt: string;
   /** Milliseconds since then. */
@@ -56,7 +56,7 @@ export type HandoffStatus = {
 export interface Subject {
   readonly generation: number;
   readonly predecessor: { readonly pid: number; readonly generation: number } | null;
-  readonly phase: Phase['is'];
+  readonly phase: PhaseName;
   readonly control: string | null;
   readonly estate: Estate;
 }

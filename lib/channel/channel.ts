@@ -91,6 +91,7 @@ export class SendingChannel extends ChannelEnd {
 
 /** The successor's end: takes what the predecessor sends. */
 export class ReceivingChannel extends ChannelEnd {
+  /** Introduces the lane: the first thing on it, and the only one that the successor writes there. */
   writeToken(token: Token): void {
     try {
       sendMessage(this.lane.fd, tokenLine(token), []);

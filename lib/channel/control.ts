@@ -72,6 +72,7 @@ export class Control {
     socket.resume();
   }
 
+  /** Whether frames can still come and go. */
   get open(): boolean {
     return this.#life.is === 'open';
   }

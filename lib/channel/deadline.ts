@@ -18,6 +18,8 @@ export class Deadline implements Disposable {
   }
 
   /**
+   * Makes one that expires, by ERR_HANDOFF_TIMEOUT, or is called off from outside. Dispose of it when the wait is over.
+   *
    * @param milliseconds from now; `Infinity` waits for the outer signal alone
    * @param what was awaited, as the message says it: "the successor was not ready"
    * @param outer ends the wait earlier; its reason is kept as the cause
@@ -36,6 +38,7 @@ export class Deadline implements Disposable {
     });
   }
 
+  /** The wait is over: nothing expires any more. */
   [Symbol.dispose](): void {
     this.#dispose();
   }

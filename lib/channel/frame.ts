@@ -21,10 +21,12 @@ export const frameTypes = {
   RETIRE: 17,
 } as const;
 
+/** A frame's type, by its name in docs/protocol.md. */
 export type FrameName = keyof typeof frameTypes;
 
 /** What a JSON payload is made of. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+/** What the payload of a frame is. */
 export type JsonObject = { [key: string]: Json };
 
 /** A frame as it was read: the payload is an object, and nothing more is known of it until a reader has looked. */

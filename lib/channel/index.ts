@@ -1,6 +1,8 @@
 /**
  * Frames on a control socket and descriptors on a lane: the two connections that a handoff runs over, for programs that
  * want to speak the protocol themselves.
+ *
+ * @module fd-handoff/channel
  */
 export { batchLimit, ReceivingChannel, SendingChannel } from './channel.ts';
 export { Control, type Peer } from './control.ts';

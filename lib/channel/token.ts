@@ -6,10 +6,12 @@ export type Token = string & { readonly brand: 'token' };
 /** The length of a token on the lane, its newline included. */
 export const tokenLineLength = 33;
 
+/** Makes what pairs a lane with its control connection: 32 hexadecimal characters, at random. */
 export function createToken(): Token {
   return randomBytes(16).toString('hex') as Token;
 }
 
+/** Whether a HELLO, or the first line of a lane, has one. */
 export function isToken(value: unknown): value is Token {
   return typeof value === 'string' && /^[0-9a-f]{32}$/.test(value);
 }

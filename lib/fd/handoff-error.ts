@@ -1,6 +1,7 @@
 import { putCodeInStack } from './coded-stack.ts';
 
-const CODES = [
+/** Every code of the library's own errors. The list only ever grows. */
+export const handoffErrorCodes = [
   'ERR_HANDOFF_BUSY',
   'ERR_HANDOFF_NOT_READY',
   'ERR_HANDOFF_REFUSED',
@@ -18,8 +19,8 @@ const CODES = [
   'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
 ] as const;
 
-/** What went wrong, as programs tell it apart. The list only ever grows. */
-export type HandoffErrorCode = (typeof CODES)[number];
+/** What went wrong, as programs tell it apart: one of `handoffErrorCodes`. */
+export type HandoffErrorCode = (typeof handoffErrorCodes)[number];
 
 /**
  * Whether `value` is one of the library's own error codes.
@@ -27,7 +28,7 @@ export type HandoffErrorCode = (typeof CODES)[number];
  * A peer of a later version may send a code that this one does not know: then this is `false`.
  */
 export function isHandoffErrorCode(value: unknown): value is HandoffErrorCode {
-  return (CODES as readonly unknown[]).includes(value);
+  return (handoffErrorCodes as readonly unknown[]).includes(value);
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * `fd-handoff/fd`: the typed system calls that everything else is built on. All of them are synchronous and never wait.
  *
- * @module
+ * @module fd-handoff/fd
  */
 export {
   type Description,
@@ -12,7 +12,7 @@ export {
 } from './describe.ts';
 export { close, dup, getCloseOnExec, getNonBlocking, pipe, setCloseOnExec, setNonBlocking } from './descriptor.ts';
 export { exec } from './exec.ts';
-export { HandoffError, type HandoffErrorCode, isHandoffErrorCode } from './handoff-error.ts';
+export { HandoffError, type HandoffErrorCode, handoffErrorCodes, isHandoffErrorCode } from './handoff-error.ts';
 export { MAXIMUM_DESCRIPTORS, type Message, receiveMessage, sendDatagram, sendMessage } from './message.ts';
 export { isSupported } from './native.ts';
 export { OwnedFd } from './owned-fd.ts';

@@ -103,6 +103,7 @@ export class OwnedFd implements Disposable {
     return fd;
   }
 
+  /** Closes it where it is still owned. */
   [Symbol.dispose](): void {
     this.close();
   }

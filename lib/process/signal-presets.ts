@@ -29,6 +29,7 @@ export const signalPresets = {
     SIGHUP: 'upgrade',
     SIGUSR1: 'none',
     SIGTSTP: 'none',
+    /** Cuts off what is left of a drain. */
     SIGUSR2: hammerDrain,
     SIGINT: 'shutdown',
     SIGTERM: 'shutdown',

@@ -21,7 +21,11 @@ export class SuccessorError extends HandoffError {
     this.stderr = stderr;
   }
 
-  /** For a child that has exited by itself, with what it has said; `before` is what it should have come to. */
+  /**
+   * For a child that has exited by itself, with what it has said; `before` is what it should have come to.
+   *
+   * @internal
+   */
   static exited(
     { name, others }: Part,
     child: Child,
@@ -34,7 +38,11 @@ export class SuccessorError extends HandoffError {
     return new SuccessorError(code, message, child, exit, cause);
   }
 
-  /** For a child that was ended because of `error`: adds to that what is known of the child. */
+  /**
+   * For a child that was ended because of `error`: adds to that what is known of the child.
+   *
+   * @internal
+   */
   static ended({ name, others }: Part, child: Child, exit: Exit, error: HandoffError): SuccessorError {
     const message = `${error.message} The ${name} (process ${child.pid}) was ended; ${others}.`;
     return new SuccessorError(error.code, message, child, exit, error);

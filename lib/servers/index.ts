@@ -16,6 +16,6 @@ export { descriptorOf } from './internals.ts';
 export type { HoldOptions, ListenOptions } from './listen-options.ts';
 export { Mover } from './mover.ts';
 export type { Receiver } from './receiver.ts';
-export type { Served } from './served.ts';
+export type { ConnectionsLeave, Served } from './served.ts';
 export type { FateOfClosed } from './served-servers.ts';
 export { Survivors } from './survivors.ts';

@@ -2,7 +2,7 @@
  * `fd-handoff/systemd`: what a service and its manager have to tell each other. `handoff()` does all of it by itself where
  * the manager's variables are there; this is for programs that do without it.
  *
- * @module
+ * @module fd-handoff/systemd
  */
 export { DescriptorStore, takeStoreSize } from './descriptor-store.ts';
 export { type PassedDescriptor, takePassedDescriptors } from './listen-fds.ts';

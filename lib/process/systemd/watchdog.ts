@@ -32,6 +32,7 @@ export class Watchdog implements Disposable {
     this.#interval = interval;
   }
 
+  /** Gives a sign of life now, and from now on at half the interval. */
   start(): void {
     if (this.#timer !== null) return;
     this.ping();
@@ -41,10 +42,12 @@ export class Watchdog implements Disposable {
     this.#timer.unref();
   }
 
+  /** Gives one sign of life. */
   ping(): void {
     this.#socket.send({ WATCHDOG: 1 });
   }
 
+  /** Gives no more. The manager ends the service after the interval, unless another process of it goes on. */
   [Symbol.dispose](): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
