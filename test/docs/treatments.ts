@@ -157,6 +157,10 @@ const web = http.createServer((request, response) => response.end('web'));
 const console = http.createServer((request, response) => response.end('console'));
 `,
   },
+  'docs/command.md#completion': {
+    is: 'left',
+    because: 'test/e2e/command-completion.test.ts loads the scripts into shells',
+  },
   'docs/building.md#from-source': { is: 'left', because: 'test/package/install.test.ts runs these commands' },
   'docs/building.md#the-prebuilt-ones': built,
   'docs/signals.md#signals': {
