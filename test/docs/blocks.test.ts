@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, type TestContext, test } from 'vitest';
 import { type Block, readPages } from '../support/page.ts';
 import { kinds } from './kinds.ts';
-import { treatments } from './treatments.ts';
+import { treatmentOf, treatments } from './treatments.ts';
 
 // Every block of code of README.md and docs/ is run; what cannot be is read by whatever reads such files.
 
@@ -12,7 +12,7 @@ const ran = new Map<string, number>();
 async function run(block: Block, context: TestContext): Promise<void> {
   const kind = kinds[block.language];
   if (kind === undefined) throw new Error(`no kind of block is called "${block.language}": see kinds.ts`);
-  const what = await kind(block, treatments[block.key], context);
+  const what = await kind(block, treatmentOf(block.key), context);
   ran.set(what, (ran.get(what) ?? 0) + 1);
 }
 

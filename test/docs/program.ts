@@ -1,6 +1,7 @@
 import { Project, tryOut } from '../support/documented-program.ts';
 import type { Block } from '../support/page.ts';
 import { Scene } from '../support/scene.ts';
+import { runFailure } from './failure.ts';
 import { runService } from './service.ts';
 import type { Treatment } from './treatments.ts';
 
@@ -15,6 +16,8 @@ export async function runProgram(block: Block, treatment: Treatment = { is: 'pro
     }
     case 'service':
       return runService(block, treatment);
+    case 'failure':
+      return runFailure(block);
     case 'left':
       return `left (${treatment.because})`;
     default:

@@ -69,6 +69,13 @@ const built = {
   because: 'compiles for minutes: .ci/run runs it; that the scripts exist is checked',
 } as const;
 
+const failure = { is: 'failure' } as const;
+
+/** What is to be done with the block of that key, where it says nothing by itself. */
+export function treatmentOf(key: string): Treatment | undefined {
+  return key.startsWith('docs/troubleshooting.md#err_') ? failure : treatments[key];
+}
+
 /** By the page and the heading under which the block stands. All others are whole by themselves. */
 export const treatments: Readonly<Record<string, Treatment>> = {
   'README.md#what-goes-over': listening,
