@@ -1,6 +1,8 @@
 import type { TestContext } from 'vitest';
 import type { Block } from '../support/page.ts';
 import { checkDiagram } from './diagram.ts';
+import { checkDockerfile } from './dockerfile.ts';
+import { checkManifest } from './manifest.ts';
 import { checkText } from './plain-text.ts';
 import { runProgram } from './program.ts';
 import { runShell } from './shell.ts';
@@ -18,6 +20,8 @@ export const kinds: Readonly<Record<string, Kind>> = {
     JSON.parse(text);
     return 'files of JSON parsed';
   },
+  yaml: checkManifest,
+  dockerfile: checkDockerfile,
   mermaid: checkDiagram,
   text: checkText,
 };

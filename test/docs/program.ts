@@ -31,6 +31,7 @@ async function runOne(block: Block, text: string, trial: Extract<Treatment, { is
   const name = `server.${block.language}`;
   project.write(name, text);
   const loader = block.language === 'ts' ? ['--import', 'tsx'] : [];
+  if (loader.length > 0) project.install('tsx');
   const program = project.start([...loader, name, ...(trial.args ?? [])]);
   await tryOut(project, program, trial);
 }

@@ -64,6 +64,11 @@ const app = await handoff({ control: './app.sock' });
   after: ready,
 } as const;
 
+/** What is said to a program that is not on the machine, or must not be started there. */
+function needsA(what: string): Treatment {
+  return { is: 'left', because: `needs ${what}` };
+}
+
 const built = {
   is: 'left',
   because: 'compiles for minutes: .ci/run runs it; that the scripts exist is checked',
@@ -80,6 +85,22 @@ export function treatmentOf(key: string): Treatment | undefined {
 export const treatments: Readonly<Record<string, Treatment>> = {
   'README.md#what-goes-over': listening,
   'docs/listeners.md#listeners-every-option-what-survives-and-what-a-new-version-changes': listening,
+  'docs/docker.md#docker-the-same-pid:3': needsA('a Docker daemon'),
+  'docs/kubernetes.md#inside-a-pod': needsA('a cluster of Kubernetes'),
+  'docs/kubernetes.md#connections-that-live-long': {
+    is: 'program',
+    before: `${serving}const clients = new Set();\n`,
+    after: ready,
+  },
+  'docs/pm2.md#pm2-and-how-to-leave-it:2': needsA(
+    'PM2, 90 packages with a daemon; the page says what it was tried with',
+  ),
+  'docs/tls.md#tls-and-http2:2': { is: 'program', speaks: 'https' },
+  'docs/tls.md#http2': { is: 'program', speaks: 'https' },
+  'docs/tls.md#new-certificates': {
+    is: 'left',
+    because: 'the file is of the next sentence; test/e2e/pid-file.test.ts has it',
+  },
   'README.md#fd-handoff:3': { is: 'left', because: '.ci/run runs the demo and the tests' },
   'docs/protocol.md#a-program-that-does-not-speak-the-protocol': { is: 'successor' },
   'docs/systemd.md#systemd': { is: 'service' },

@@ -7,6 +7,7 @@ import { expect } from 'vitest';
 import { LoadClient } from '../../bench/load-client.ts';
 import { ask, type Where } from './ask.ts';
 import { askTls } from './ask-tls.ts';
+import { makeCertificate } from './certificate.ts';
 import { eventually } from './eventually.ts';
 import { root } from './packed.ts';
 import { isAlive } from './processes.ts';
@@ -36,20 +37,24 @@ export class Project {
     this.folder = folder;
     mkdirSync(join(folder, 'node_modules'), { recursive: true });
     if (installed !== '') symlinkSync(installed, join(folder, 'node_modules', 'fd-handoff'));
+    writeFileSync(join(folder, 'tsconfig.json'), '{ "compilerOptions": { "experimentalDecorators": true } }');
     writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
   }
 
   /**
    * Writes a program as the documentation has it, but for what belongs to a machine: any free port instead of a fixed
-   * one (0 stays the same port from process to process), this folder instead of /run, this group instead of Debian's www-data.
+   * one (0 stays the same port from process to process), this folder instead of /run, this group instead of Debian's www-data,
+   * and less time for load balancers than there is in the world.
    */
   write(name: string, text: string): string {
     for (const [, imported] of text.matchAll(/(?:from |import |import\()'((?:@[\w.-]+\/)?[\w.-]+)/g))
-      this.#install(imported as string);
+      this.install(imported as string);
+    if (text.includes('key.pem')) this.#certify();
     const file = join(this.folder, name);
     const moved = text
       .replaceAll(/\bport: \d+/g, 'port: 0')
       .replaceAll(/(['"])\/(?:run|srv|etc)\/(?:app\/)?/g, `$1${this.folder}/`)
+      .replaceAll(/\bshutdownDelay: [\d_]+/g, 'shutdownDelay: 500')
       .replaceAll('gid: 33', `gid: ${process.getgid?.()}`);
     writeFileSync(file, moved);
     return file;
@@ -65,8 +70,15 @@ export class Project {
     return ['--import', reporter, ...args];
   }
 
-  /** Other packages are those of this checkout. */
-  #install(name: string): void {
+  /** What openssl makes in the guide. */
+  #certify(): void {
+    const { key, cert } = makeCertificate();
+    writeFileSync(join(this.folder, 'key.pem'), key);
+    writeFileSync(join(this.folder, 'cert.pem'), cert);
+  }
+
+  /** Has a package that is one of this checkout's; does nothing for others. */
+  install(name: string): void {
     const packages = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).devDependencies as object;
     if (!(name in packages)) return;
     const place = join(this.folder, 'node_modules', name);
