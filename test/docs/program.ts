@@ -28,10 +28,6 @@ export async function runProgram(block: Block, treatment: Treatment = { is: 'pro
 async function runOne(block: Block, text: string, trial: Extract<Treatment, { is: 'program' }>): Promise<void> {
   await using scene = new Scene();
   const project = new Project(scene);
-  const name = `server.${block.language}`;
-  project.write(name, text);
-  const loader = block.language === 'ts' ? ['--import', 'tsx'] : [];
-  if (loader.length > 0) project.install('tsx');
-  const program = project.start([...loader, name, ...(trial.args ?? [])]);
+  const program = project.run(block.language, text);
   await tryOut(project, program, trial);
 }

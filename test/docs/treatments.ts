@@ -11,7 +11,6 @@ export type Treatment =
       readonly before?: string;
       readonly after?: string;
       readonly alternatives?: boolean;
-      readonly args?: readonly string[];
     } & Trial)
   /** Throws the error of the code that is its heading. */
   | { readonly is: 'failure' }

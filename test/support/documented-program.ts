@@ -31,12 +31,12 @@ export class Project {
   readonly folder: string;
   readonly #scene: Scene;
 
-  /** @param installed where the package is installed; by default the checkout, compiled */
-  constructor(scene: Scene, folder = scene.folder, installed = root) {
+  /** @param installed what is linked as the package: the checkout, compiled, or nothing where a folder above has it */
+  constructor(scene: Scene, folder = scene.folder, installed: string | null = root) {
     this.#scene = scene;
     this.folder = folder;
     mkdirSync(join(folder, 'node_modules'), { recursive: true });
-    if (installed !== '') symlinkSync(installed, join(folder, 'node_modules', 'fd-handoff'));
+    if (installed !== null) symlinkSync(installed, join(folder, 'node_modules', 'fd-handoff'));
     writeFileSync(join(folder, 'tsconfig.json'), '{ "compilerOptions": { "experimentalDecorators": true } }');
     writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
   }
@@ -58,6 +58,14 @@ export class Project {
       .replaceAll('gid: 33', `gid: ${process.getgid?.()}`);
     writeFileSync(file, moved);
     return file;
+  }
+
+  /** Writes a program in JavaScript or TypeScript, and starts it. */
+  run(language: string, text: string): Program {
+    this.write(`server.${language}`, text);
+    if (language !== 'ts') return this.start(['server.js']);
+    this.install('tsx');
+    return this.start(['--import', 'tsx', 'server.ts']);
   }
 
   /** Starts a program of this folder as `node` and `args` would. */
