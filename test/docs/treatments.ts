@@ -100,7 +100,7 @@ export const treatments: Readonly<Record<string, Treatment>> = {
     is: 'left',
     because: 'the file is of the next sentence; test/e2e/pid-file.test.ts has it',
   },
-  'README.md#fd-handoff:3': { is: 'left', because: '.ci/run runs the demo and the tests' },
+  'README.md#why': { is: 'left', because: '.ci/run runs the demo and the tests' },
   'docs/protocol.md#a-program-that-does-not-speak-the-protocol': { is: 'successor' },
   'docs/systemd.md#systemd': { is: 'service' },
   'docs/systemd.md#sockets-that-systemd-passes': {
