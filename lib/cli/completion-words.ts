@@ -40,13 +40,13 @@ function inSubcommand(program: Command, name: string, given: readonly string[], 
   const argument = argumentAt(command, position);
   if (typed.startsWith('-') && !ended) return { candidates: optionsOf(command), besides: 'nothing' };
   if (argument === undefined) return nothing;
-  if (argument.name() !== programArgument) return valuesOf(argument.argChoices);
-  // The program's own name; what comes after it are its arguments.
-  return position === command.registeredArguments.length - 1 ? { candidates: [], besides: 'commands' } : files;
+  // What comes after the program's own name are its arguments.
+  if (position === indexOfProgram(command)) return { candidates: [], besides: 'commands' };
+  return valuesOf(argument.argChoices);
 }
 
-/** The name of an argument that takes a command line. */
-export const programArgument = 'program';
+/** The name of an argument that takes a program, or a whole command line. */
+const programArgument = 'program';
 
 interface Place {
   /** How many arguments stand before. */
@@ -69,7 +69,7 @@ function place(command: Command, given: readonly string[]): Place {
       position = Math.max(position, indexOfProgram(command));
     } else if (word.startsWith('-')) pending = expectsValue(command, word);
     else {
-      ended = argumentAt(command, position)?.name() === programArgument;
+      ended = position === indexOfProgram(command);
       position++;
     }
   }

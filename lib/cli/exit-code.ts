@@ -17,6 +17,8 @@ export type ExitCodeName = keyof typeof exitCodes;
 
 /** What the failure to reach a process means, by the error's code; whatever is not here has been tried and has failed. */
 const namesByErrorCode: Readonly<Record<string, ExitCodeName>> = {
+  ENAMETOOLONG: 'usage',
+  ERR_INVALID_ARG_VALUE: 'usage',
   ENOENT: 'nobody',
   ENOTDIR: 'nobody',
   ECONNREFUSED: 'nobody',

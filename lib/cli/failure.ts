@@ -21,7 +21,8 @@ export function reportFailure(error: unknown, call: Call): void {
   call.end(exit);
 }
 
-function describeFailure(error: unknown): { code: string | null; message: string; exit: ExitCodeName } {
+/** What of an error is told: its code, its sentence, and which exit code it is. */
+export function describeFailure(error: unknown): { code: string | null; message: string; exit: ExitCodeName } {
   if (error instanceof CommandError) return error;
   if (!(error instanceof Error)) return { code: null, message: String(error), exit: 'failed' };
   const { code } = error as NodeJS.ErrnoException;

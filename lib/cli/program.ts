@@ -4,10 +4,11 @@ import type { Call } from './call.ts';
 import { hasColours, paintFor } from './colours.ts';
 import { registerCompletion } from './completion.ts';
 import { reportFailure } from './failure.ts';
+import { registerStatus } from './status.ts';
 import { type Register, section } from './subcommand.ts';
 
 /** Every sub-command, in the order of the help. */
-const subcommands: readonly Register[] = [registerCompletion];
+const subcommands: readonly Register[] = [registerStatus, registerCompletion];
 
 const description = `Looks after servers that use fd-handoff: replaced by their next version without refusing a connection.
 

@@ -1,9 +1,8 @@
-import net from 'node:net';
-import { Control } from '../channel/control.ts';
+import type { Control } from '../channel/control.ts';
 import { Deadline } from '../channel/deadline.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { connectTo } from '../handoff/control-path.ts';
-import { helloPayload } from '../handoff/hello.ts';
+import { greet } from '../handoff/visit.ts';
 
 /**
  * How long a process that serves may take to say anything at all, in milliseconds. It does so in one or two, and one that
@@ -18,8 +17,7 @@ export async function isAnswered(path: string): Promise<boolean> {
   try {
     const connection = await connectTo(path, deadline.signal);
     if (connection === null) return false;
-    control = new Control(new net.Socket({ fd: connection.release() }), 'predecessor');
-    control.send('HELLO', helloPayload('status', null));
+    control = greet(connection, 'status');
     await control.expect(['STATUS', 'REFUSED'], deadline.signal);
     return true;
   } catch (error) {

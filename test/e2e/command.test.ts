@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { commandFile, runCommand } from '../support/command.ts';
+import { CommandRun, commandFile, runCommand } from '../support/command.ts';
 import { Program } from '../support/program.ts';
+import { Scene } from '../support/scene.ts';
 
 test('help and version go to standard output, mistakes to standard error with exit code 2', async () => {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -25,18 +26,14 @@ test('there are colours on a terminal and nowhere else, unless they are forced o
   expect((await runCommand(['--help'])).stdout).not.toContain(colour);
   expect((await runCommand(['--help'], { FORCE_COLOR: '1' })).stdout).toContain(colour);
   expect((await runCommand(['--nonsense'], { FORCE_COLOR: '1' })).stderr).toContain(colour);
+  await using scene = new Scene();
   for (const [noColour, expected] of [
     ['', true],
     ['1', false],
   ] as const) {
-    const args = ['-qec', `'${process.execPath}' '${commandFile}' --help`, '/dev/null'];
-    const program = new Program('script', args, { TERM: 'xterm', NO_COLOR: noColour, FORCE_COLOR: '' });
-    let text = '';
-    program.child.stdout?.on('data', (chunk: string) => {
-      text += chunk;
-    });
-    await program.exited;
-    expect(text.includes(colour)).toBe(expected);
+    const run = scene.add(new CommandRun(['--help'], { terminal: true, env: { NO_COLOR: noColour } }));
+    await run.exited;
+    expect(run.stdout.includes(colour)).toBe(expected);
   }
 });
 

@@ -13,6 +13,7 @@ program
   .addOption(new Option('--how <way>').choices(['well', 'badly']))
   .argument('<control>')
   .argument('[program...]');
+program.command('host').argument('<program>').argument('[args...]');
 program.command('list').argument('<what>').argument('[more]');
 
 function words(...typed: string[]): string[] {
@@ -28,7 +29,7 @@ it('knows the sub-commands, with what they do', () => {
     candidates: [{ word: 'run', description: 'runs it' }],
     besides: 'nothing',
   });
-  expect(words('')).toEqual(['run', 'list', 'help']);
+  expect(words('')).toEqual(['run', 'host', 'list', 'help']);
   expect(words('help', 'l')).toEqual(['list']);
   expect(words('help', 'list', '')).toEqual([]);
 });
@@ -52,6 +53,11 @@ it('leaves paths to the shell, and commands after the --', () => {
   expect(besides('run', '-q', '--how', 'well', 'a.sock', '--', '')).toBe('commands');
   expect(besides('run', 'a.sock', '--', 'node', '')).toBe('files');
   expect(words('run', 'a.sock', '--', 'node', '--')).toEqual([]);
+  expect([besides('host', ''), besides('host', 'node', ''), besides('host', 'node', 'a', '')]).toEqual([
+    'commands',
+    'files',
+    'files',
+  ]);
 });
 
 it('has nothing to say where nothing belongs', () => {
