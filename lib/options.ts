@@ -294,6 +294,14 @@ function readSystemd(options: unknown): Settings['systemd'] {
   return { store: choice, keepsAll: store === 'all' };
 }
 
+/**
+ * How long an upgrade without a preflight may take, in milliseconds: the hook before the spawn and the successor's start
+ * have `readyTimeout` each, and one that fails is gone two seconds later.
+ */
+export function upgradeLimit({ readyTimeout }: Settings): number {
+  return 2 * readyTimeout + 2_000;
+}
+
 /** How the next version is to be started, checked: what is wrong is told before anything is stopped for it. */
 export function checkCommand({ command, args, env, preflight, ...rest }: UpgradeOptions | ReexecOptions): void {
   const cwd = 'cwd' in rest ? rest.cwd : undefined;

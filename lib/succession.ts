@@ -14,8 +14,15 @@ import { Reception, type Visitor } from './handoff/reception.ts';
 import { introductionLine } from './handoff/rehearsed-inheritance.ts';
 import type { SavedState } from './handoff/state.ts';
 import type { PredecessorEnd, Retirement, Takeover } from './handoff/successor.ts';
+import { answerUpgrade, type UpgradeListener } from './handoff/upgrade-answer.ts';
 import { Hooks } from './hooks.ts';
-import type { ReexecOptions, Settings, ShutdownOptions, UpgradeOptions } from './options.ts';
+import {
+  type ReexecOptions,
+  type Settings,
+  type ShutdownOptions,
+  type UpgradeOptions,
+  upgradeLimit,
+} from './options.ts';
 import { Pause } from './pause.ts';
 import { type Owning, type Phase, pauseOf } from './phase.ts';
 import { PidFilePost } from './pid-file-post.ts';
@@ -260,8 +267,12 @@ export class Succession {
     await this.#acceptLate();
   }
 
-  /** As `Handoff.upgrade()`, with options that were checked. */
-  async upgrade(options: UpgradeOptions): Promise<number> {
+  /**
+   * As `Handoff.upgrade()`, with options that were checked.
+   *
+   * @param listener hears how far it is
+   */
+  async upgrade(options: UpgradeOptions, listener?: UpgradeListener): Promise<number> {
     const mode = options.keep === true ? 'keep' : 'replace';
     const prepare = async (signal: AbortSignal) => {
       const launch = await this.#hooks.beforeSpawn(launchOf(options), signal);
@@ -273,7 +284,7 @@ export class Succession {
       return (deadline: AbortSignal) =>
         startSuccessor({ ...launch, env: withServiceVariables(launch.env), stderr, ordinal, listeners }, deadline);
     };
-    return this.#offer(mode, prepare, options.signal);
+    return this.#offer(mode, prepare, options.signal, listener);
   }
 
   /** As `Handoff.reexec()`, with options that were checked. */
@@ -584,11 +595,13 @@ export class Succession {
    * serves on.
    *
    * @param prepare resolves with what brings the candidate, whose time starts only then
+   * @param listener hears how far it is
    */
   async #offer(
     mode: Mode,
     prepare: (signal: AbortSignal) => Promise<(signal: AbortSignal) => Promise<Meeting>>,
     outer?: AbortSignal,
+    listener?: UpgradeListener,
   ): Promise<number> {
     const before = requireOwning(this.#standing.phase);
     const attempt = new Attempt(outer);
@@ -601,7 +614,10 @@ export class Succession {
       using deadline = Deadline.after(this.#settings.readyTimeout, 'The successor was not ready', attempt.signal);
       meeting = await meet(deadline.signal);
       const { pid, spawned } = meeting;
-      const tell = (phase: OfferPhase) => this.#announcements.tell('offer', { pid, mode, phase });
+      const tell = (phase: OfferPhase) => {
+        listener?.(phase, pid);
+        this.#announcements.tell('offer', { pid, mode, phase });
+      };
       if (meeting.how === 'channel') await makeOffer(meeting.candidate, this.#offerTo(mode), deadline.signal, tell);
       else tell('ready');
       // A shutdown that came while the newline was on its way has the last word.
@@ -609,6 +625,8 @@ export class Succession {
       spawned?.detach();
       if (mode === 'replace') this.#commit(meeting);
       else this.#standBeside(meeting, mode);
+      // In the same turn as the commit: a moment later this process may have left.
+      listener?.('done', pid);
       return pid;
     } catch (error) {
       const failure = await this.#rollBack(meeting, error);
@@ -768,6 +786,10 @@ export class Succession {
         control.send('STATUS', this.status());
         void control.end();
         return;
+      }
+      if (hello.intent === 'upgrade') {
+        requireOwning(this.#standing.phase);
+        return await answerUpgrade(control, upgradeLimit(this.#settings), (listener) => this.upgrade({}, listener));
       }
       if (channel === null) {
         throw new HandoffError('ERR_HANDOFF_REFUSED', `This version does not answer the intent "${hello.intent}".`);

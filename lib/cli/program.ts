@@ -6,9 +6,10 @@ import { registerCompletion } from './completion.ts';
 import { reportFailure } from './failure.ts';
 import { registerStatus } from './status.ts';
 import { type Register, section } from './subcommand.ts';
+import { registerUpgrade } from './upgrade.ts';
 
 /** Every sub-command, in the order of the help. */
-const subcommands: readonly Register[] = [registerStatus, registerCompletion];
+const subcommands: readonly Register[] = [registerStatus, registerUpgrade, registerCompletion];
 
 const description = `Looks after servers that use fd-handoff: replaced by their next version without refusing a connection.
 
