@@ -30,6 +30,7 @@ import {
   type UpgradeOptions,
 } from './options.ts';
 import { requireMainThread } from './process/exec-in-place.ts';
+import { HostedProgram } from './process/hosted-program.ts';
 import { isClusterWorker } from './process/pool-membership.ts';
 import { type Found, findPredecessor, findPrimary } from './process/predecessor-search.ts';
 import { currentRehearsal } from './process/rehearsal.ts';
@@ -39,6 +40,7 @@ import { type SignalHooks, SignalListeners } from './process/signals.ts';
 import { Service } from './process/systemd/service.ts';
 import { WorkerPool } from './process/worker-pool.ts';
 import { requirePrimary } from './process/worker-process.ts';
+import { type ProgramOptions, readProgramOptions } from './program-options.ts';
 import type {
   Adopter,
   Bound,
@@ -46,7 +48,9 @@ import type {
   BoundListener,
   ConnectionsLeave,
   DatagramOptions,
+  Dependant,
   HoldOptions,
+  InheritedDescriptor,
   Listening,
   ListenOptions,
   StateHooks,
@@ -76,13 +80,16 @@ export type {
   UpgradeOptions,
 } from './options.ts';
 export type { PhaseName } from './phase.ts';
+export type { HostedProgram } from './process/hosted-program.ts';
 export type { Preflight, PreflightCheck, PreflightCommand } from './process/preflight.ts';
 export type { SignalAction } from './process/signal-map.ts';
 export { type SignalPreset, signalPresets } from './process/signal-presets.ts';
 export type { SignalHooks } from './process/signals.ts';
 export type { Launch, LaunchOptions } from './process/start.ts';
 export { SuccessorError } from './process/successor-error.ts';
+export type { PassedDescriptor } from './process/systemd/listen-fds.ts';
 export type { WorkerPool } from './process/worker-pool.ts';
+export type { ProgramOptions } from './program-options.ts';
 export type { DatagramSocketStatus, HandoffStatus, ListenerStatus } from './status.ts';
 export type { WorkersOptions } from './workers-options.ts';
 export type {
@@ -93,6 +100,7 @@ export type {
   ConnectionsLeave,
   DatagramOptions,
   HoldOptions,
+  InheritedDescriptor,
   Listening,
   ListenOptions,
   StateHooks,
@@ -228,15 +236,58 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       },
       (error) => this.#announcements.report(error),
     );
-    this.#succession.estate.readyHeld();
-    const part = this.#succession.estate.join(pool);
+    return this.#serveBy(pool);
+  }
+
+  /**
+   * Runs a program that knows nothing of this library, with copies of what this process holds; resolves when it is ready.
+   * From then on it is this process's way of serving: it is told to stop when this process drains, for a successor or for
+   * good, and started again where that is taken back. Call it before `ready()`: it accepts then before the predecessor
+   * stops.
+   *
+   * It is in a process group of its own, so that nothing that it has started outlives it, and is told to stop, too, where
+   * this process is killed. What it does when it ends by itself is the caller's affair: see `HostedProgram.lost`.
+   *
+   * In a rehearsal nothing is run, and only looked for.
+   *
+   * @throws ERR_HANDOFF_EXEC_FAILED where there is no such program, ERR_HANDOFF_SUCCESSOR_EXITED (a `SuccessorError`) where
+   *   it ended before it was ready, ERR_HANDOFF_TIMEOUT where it was not within `readyTimeout`: it is gone then
+   */
+  async program(options: ProgramOptions): Promise<HostedProgram> {
+    requireSupport('program()');
+    requirePrimary('program()');
+    requireRegistering(this.#succession.phase, 'program');
+    const program = new HostedProgram(
+      {
+        ...readProgramOptions(options, this.#settings),
+        descriptors: () => this.#succession.estate.descriptors,
+        stderr: () => this.#succession.standardError,
+      },
+      (error) => this.#announcements.report(error),
+    );
+    return this.rehearsal ? program.rehearse() : this.#serveBy(program);
+  }
+
+  /** Has other processes serve with copies of what this one holds. */
+  async #serveBy<Others extends Dependant & { start(): Promise<void> }>(others: Others): Promise<Others> {
+    const { estate } = this.#succession;
+    estate.readyHeld();
+    const part = estate.join(others);
     try {
-      await pool.start();
+      await others.start();
     } catch (error) {
       part();
       throw error;
     }
-    return pool;
+    return others;
+  }
+
+  /**
+   * What came from the predecessor, or was passed to this process, and nobody here has registered yet: whoever calls
+   * `hold({ name })` or `descriptor(name, …)` for each takes all of it, whatever it is. The rest is closed at `ready()`.
+   */
+  get inherited(): readonly InheritedDescriptor[] {
+    return this.#succession.estate.inherited;
   }
 
   /**
@@ -478,7 +529,8 @@ async function begin(settings: Settings, ordinal: number): Promise<Handoff> {
     intent: settings.share ? 'share' : 'takeover',
     ordinal,
     timeout: settings.readyTimeout,
-    passed: settings.systemd !== null,
+    passed: settings.systemd === null ? 'but-listen-fds' : 'all',
+    inherit: settings.inherit,
   });
   return new Handoff(settings, found, service);
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Json } from './channel/frame.ts';
 import { checkOptionNames } from './fd/option-names.ts';
+import { OwnedFd } from './fd/owned-fd.ts';
 import type { PeerCredentials } from './fd/peer-credentials.ts';
 import { authorizeSameUser } from './handoff/reception.ts';
 import { checkHooks, type LifecycleHooks } from './hooks.ts';
@@ -10,6 +11,7 @@ import type { Preflight } from './process/preflight.ts';
 import type { SignalMap } from './process/signal-map.ts';
 import { presetDrainTimeout, type SignalPreset, signalMap } from './process/signal-presets.ts';
 import { checkLaunch } from './process/start.ts';
+import type { PassedDescriptor } from './process/systemd/listen-fds.ts';
 import type { StoreChoice } from './process/systemd/service.ts';
 
 /** What `handoff()` can be told. Everything has a default. */
@@ -53,6 +55,11 @@ export interface HandoffOptions {
    * where they are there, and removed.
    */
   readonly systemd?: false | SystemdOptions;
+  /**
+   * Sockets that this process has from elsewhere (`fd-handoff/haproxy`, say), found by name or address as those of a
+   * predecessor are. They are this call's from then on, whatever becomes of it: what nobody uses is closed at `ready()`.
+   */
+  readonly inherit?: readonly PassedDescriptor[];
 }
 
 /** What of this process the service manager keeps (`FileDescriptorStoreMax=`). */
@@ -143,6 +150,7 @@ const handoffNames: Readonly<Record<keyof HandoffOptions, true>> = {
   closeTimeout: true,
   exit: true,
   systemd: true,
+  inherit: true,
 };
 
 const systemdNames: Readonly<Record<keyof SystemdOptions, true>> = { store: true };
@@ -195,6 +203,8 @@ export interface Settings {
   readonly exit: boolean;
   /** Null where there is to be no service manager. */
   readonly systemd: { readonly store: StoreChoice; readonly keepsAll: boolean } | null;
+  /** Taken over. */
+  readonly inherit: readonly PassedDescriptor[];
 }
 
 /**
@@ -269,7 +279,19 @@ export function readOptions(options: HandoffOptions): Settings {
     closeTimeout: readTimeout('closeTimeout', options.closeTimeout ?? defaultCloseTimeout),
     exit,
     systemd: readSystemd(options.systemd ?? {}),
+    inherit: readInherit(options.inherit ?? []),
   };
+}
+
+function readInherit(given: unknown): readonly PassedDescriptor[] {
+  const fits = (one: Partial<PassedDescriptor> | null) =>
+    typeof one?.name === 'string' && one.descriptor instanceof OwnedFd;
+  if (Array.isArray(given) && given.every(fits)) return given;
+  throw invalid(
+    TypeError,
+    'ERR_INVALID_ARG_TYPE',
+    'The "inherit" option must be an array of { name, descriptor }, each with an OwnedFd as its descriptor.',
+  );
 }
 
 function readSystemd(options: unknown): Settings['systemd'] {

@@ -1,12 +1,11 @@
-import { describe } from './fd/describe.ts';
 import { keeperOf } from './handoff/keeper.ts';
-import type { ManifestEntry, NamedDescriptor } from './handoff/manifest.ts';
+import type { ManifestEntry } from './handoff/manifest.ts';
 import type { Mode } from './handoff/predecessor.ts';
 import type { Phase } from './phase.ts';
 import type { Meeting } from './process/meeting.ts';
 import type { Found } from './process/predecessor-search.ts';
 import { type Service, withServiceVariables } from './process/systemd/service.ts';
-import type { Estate } from './servers/index.ts';
+import { type Estate, receives } from './servers/index.ts';
 
 export interface ServiceLifeOptions {
   /** Null where no service manager is to be told anything. */
@@ -141,7 +140,7 @@ export class ServiceLife {
     const added = this.#service?.keep(
       this.#estate.descriptors,
       (name) => this.#estate.keeperOf(name),
-      (descriptor) => this.#keepsAll || receives(descriptor),
+      ({ fd }) => this.#keepsAll || receives(fd),
     );
     for (const [name, keeper] of added ?? []) this.#estate.keptBy(name, keeper);
   }
@@ -197,11 +196,4 @@ const doings: { readonly [phase in Phase['is']]?: string } = {
 
 function isOwner(phase: Phase['is']): boolean {
   return phase === 'serving' || phase === 'paused' || phase === 'announcing';
-}
-
-/** Whether clients can come by it, and would be lost with it. */
-function receives({ fd }: NamedDescriptor): boolean {
-  const description = describe(fd);
-  if (description.kind !== 'socket') return false;
-  return description.listening || description.type === 'datagram';
 }

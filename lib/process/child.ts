@@ -87,6 +87,12 @@ export class Child {
     this.#process.unref();
   }
 
+  /** Sends a signal to it alone, except SIGKILL, which goes to its whole group where it has its own. */
+  signal(signal: NodeJS.Signals): void {
+    if (signal === 'SIGKILL') this.#signal(signal);
+    else this.#process.kill(signal);
+  }
+
   /**
    * Ends it, and waits until it is gone, so that neither a zombie nor a listener is left.
    *

@@ -21,6 +21,12 @@ export const workerVariable = 'FD_HANDOFF_WORKER';
 export const stderrVariable = 'FD_HANDOFF_STDERR';
 
 /**
+ * The first number after standard input, output and error: where listeners start, as sd_listen_fds(3) has it
+ * (SD_LISTEN_FDS_START).
+ */
+export const firstInherited = 3;
+
+/**
  * What a program gets that may not use this library: `sd_listen_fds(3)`'s variables, and the number of the write end of
  * the ready pipe.
  */

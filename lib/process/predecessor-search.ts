@@ -11,9 +11,10 @@ import type { RehearsedInheritance } from '../handoff/rehearsed-inheritance.ts';
 import { Takeover } from '../handoff/successor.ts';
 import { CapturedStderr } from './captured-stderr.ts';
 import { takeInheritedChannel, takeWorkerChannel } from './environment.ts';
+import { takePassed } from './passed-variables.ts';
 import { currentRehearsal, type Rehearsal } from './rehearsal.ts';
 import { Survival } from './survival.ts';
-import { type PassedDescriptor, takePassedDescriptors } from './systemd/listen-fds.ts';
+import type { PassedDescriptor } from './systemd/listen-fds.ts';
 
 export interface SearchOptions {
   /** The control path; null where there is none. */
@@ -23,8 +24,10 @@ export interface SearchOptions {
   readonly ordinal?: number;
   /** How long one predecessor may take to make its offer, in milliseconds. */
   readonly timeout: number;
-  /** Whether to take what a service manager has passed (`LISTEN_FDS`); false by default. */
-  readonly passed?: boolean;
+  /** What to take of what whoever has started this process has passed to it; nothing by default. */
+  readonly passed?: 'all' | 'but-listen-fds';
+  /** What the application has from elsewhere, as if it had been passed; taken over. */
+  readonly inherit?: readonly PassedDescriptor[];
 }
 
 /** What a starting process found. */
@@ -62,9 +65,21 @@ const claimTimeout = 10_000;
 /**
  * Looks for a predecessor, in the documented order: none in a rehearsal, this process itself before an exec, the one that
  * spawned this process, then whoever answers on the control path. A predecessor that dies before its offer is complete has
- * none to give: the search goes on. What a service manager has passed is taken besides.
+ * none to give: the search goes on. What whoever started this process has passed to it is taken besides.
  */
 export async function findPredecessor(options: SearchOptions): Promise<Found> {
+  const { inherit = [] } = options;
+  try {
+    const found = await find(options, inherit);
+    if (!('passed' in found)) closeAll(inherit);
+    return found;
+  } catch (error) {
+    closeAll(inherit);
+    throw error;
+  }
+}
+
+async function find(options: SearchOptions, inherit: readonly PassedDescriptor[]): Promise<Found> {
   const rehearsal = currentRehearsal();
   if (rehearsal !== null) {
     return { is: 'rehearsal', rehearsal, inheritance: await rehearsal.inheritance(options.timeout) };
@@ -75,18 +90,22 @@ export async function findPredecessor(options: SearchOptions): Promise<Found> {
   if (inherited !== null) {
     const stderr = inherited.stderr === null ? null : new CapturedStderr(inherited.stderr);
     const takeover = await takeOver(inherited.control, inherited.lane, options.intent, options.timeout);
-    if (takeover !== null) return { is: 'takeover', takeover, spawned: true, stderr, passed: [] };
+    if (takeover !== null) return { is: 'takeover', takeover, spawned: true, stderr, passed: inherit };
     stderr?.restore();
   }
   // Before anything is awaited: what is started meanwhile would take them for its own. And after the channel, which comes
   // with variables of the same names where the predecessor did not know what it spawned.
-  const passed = options.passed === true ? takePassedDescriptors() : [];
+  const passed = options.passed === undefined ? [] : takePassed(options.passed === 'all');
   try {
-    return await findByPath(options, passed);
+    return await findByPath(options, [...passed, ...inherit]);
   } catch (error) {
-    for (const { descriptor } of passed) descriptor.close();
+    closeAll(passed);
     throw error;
   }
+}
+
+function closeAll(passed: readonly PassedDescriptor[]): void {
+  for (const { descriptor } of passed) descriptor.close();
 }
 
 async function findByPath(

@@ -10,19 +10,16 @@ import type { NamedDescriptor } from '../handoff/manifest.ts';
 import { Child, type Exit, notStarted, type Part } from './child.ts';
 import {
   channelVariable,
+  firstInherited,
   listenFdNamesVariable,
   listenFdsVariable,
-  listenPidVariable,
   ordinalVariable,
   readyVariable,
   stderrVariable,
 } from './environment.ts';
-import { findExecutable } from './executable.ts';
+import { withListenPid } from './listen-pid.ts';
 import type { Launch, Start } from './start.ts';
 import { SuccessorError } from './successor-error.ts';
-
-/** The first descriptor number after standard input, output and error: where listeners start, as systemd has it. */
-const firstInherited = 3;
 
 export interface SpawnOptions extends Launch {
   /**
@@ -177,12 +174,5 @@ function commandLine(options: SpawnOptions, channel: readonly [control: number, 
   env[readyVariable] = numberOf(descriptors.push(program.ready) - 1 - listeners.length);
   env[listenFdsVariable] = String(listeners.length);
   env[listenFdNamesVariable] = listeners.map(({ name }) => name).join(':');
-  return {
-    // Only the child knows its process id, and a program that follows sd_listen_fds(3) takes nothing without it. The
-    // shell has the id that the program keeps, because it execs.
-    command: '/bin/sh',
-    args: ['-c', `${listenPidVariable}=$$ exec "$0" "$@"`, findExecutable(options), ...options.args],
-    env,
-    descriptors,
-  };
+  return { ...withListenPid(options), env, descriptors };
 }

@@ -105,6 +105,12 @@ export function boundAddress(fd: number): BoundAddress {
   return whereOf(description);
 }
 
+/** Whether clients can come by a descriptor: a listener, or a datagram socket. */
+export function receives(fd: number): boolean {
+  const description = describe(fd);
+  return description.kind === 'socket' && (description.listening || description.type === 'datagram');
+}
+
 /**
  * A new socket at `path`.
  *

@@ -17,6 +17,7 @@ import { AdoptedConnections } from './adopted-connections.ts';
 import { type BindHooks, noBindHooks } from './bind-hooks.ts';
 import { BoundSocket } from './bound-socket.ts';
 import type { Connections } from './connections.ts';
+import { boundBefore } from './datagram-listener.ts';
 import type { Dependant } from './dependant.ts';
 import { type DrainCounts, type DrainEnd, type DrainOrder, drain } from './drain.ts';
 import { HeldSocket } from './held-socket.ts';
@@ -26,7 +27,7 @@ import { Listener, type ServerPlace } from './listener.ts';
 import { givenSizeLimit, type Mover } from './mover.ts';
 import { checkName, duplicate, Names } from './names.ts';
 import type { Place, Service } from './place.ts';
-import { type Binding, PlaceChoice } from './place-choice.ts';
+import { type Binding, isListener, PlaceChoice } from './place-choice.ts';
 import { checkUnbound, Receiver } from './receiver.ts';
 import { type ConnectionsLeave, Served } from './served.ts';
 import { eachOf, type FateOfClosed, ServedServers } from './served-servers.ts';
@@ -68,6 +69,14 @@ export interface Listening extends BoundAddress {
   readonly name: string;
   /** Whether it came from the predecessor. */
   readonly inherited: boolean;
+}
+
+/** Something that came from the predecessor, or was passed to this process. */
+export interface InheritedDescriptor extends BoundAddress {
+  readonly name: string;
+  readonly kind: 'listener' | 'datagram' | 'other';
+  /** How many connections the predecessor had the kernel queue, where it says so. */
+  readonly backlog?: number;
 }
 
 /** A value that goes from each process to the next. */
@@ -151,6 +160,16 @@ export class Estate {
         onForgotten();
       },
     });
+  }
+
+  /** What was inherited and nobody has registered yet. */
+  get inherited(): InheritedDescriptor[] {
+    return (this.#inheritance?.unclaimed ?? []).map((entry) => ({
+      name: entry.name,
+      kind: isListener(entry) ? 'listener' : entry.kind === 'datagram' ? 'datagram' : 'other',
+      ...whereOf(boundBefore(entry)),
+      ...(typeof entry.backlog === 'number' ? { backlog: entry.backlog } : {}),
+    }));
   }
 
   get served(): readonly Served[] {

@@ -1,7 +1,7 @@
 /** Adopting listeners into Node's servers, and draining those: what the face needs of this layer. */
 export { type BoundAddress, formatAddress } from './address.ts';
 export type { BindHooks, BoundListener, WantedListener } from './bind-hooks.ts';
-export { boundAddress } from './bound-socket.ts';
+export { boundAddress, receives } from './bound-socket.ts';
 export type { Dependant } from './dependant.ts';
 export type { DrainCounts, DrainEnd, DrainLimits, DrainOrder } from './drain.ts';
 export {
@@ -9,10 +9,11 @@ export {
   type Bound,
   type DatagramOptions,
   Estate,
+  type InheritedDescriptor,
   type Listening,
   type StateHooks,
 } from './estate.ts';
-export { descriptorOf } from './internals.ts';
+export { bindToUnixSocket, descriptorOf } from './internals.ts';
 export type { HoldOptions, ListenOptions } from './listen-options.ts';
 export { Mover } from './mover.ts';
 export type { Receiver } from './receiver.ts';

@@ -280,7 +280,7 @@ export class PlaceChoice {
 }
 
 /** One that a cluster's primary holds may not listen yet: its first worker has it do so. Only a listener has a backlog. */
-function isListener({ kind, backlog }: ManifestEntry): boolean {
+export function isListener({ kind, backlog }: ManifestEntry): boolean {
   return kind === 'listener' || (kind === 'socket' && typeof backlog === 'number');
 }
 

@@ -1,13 +1,10 @@
 import { setCloseOnExec } from '../../fd/descriptor.ts';
 import { HandoffError } from '../../fd/handoff-error.ts';
 import { OwnedFd } from '../../fd/owned-fd.ts';
-import { listenFdNamesVariable, listenFdsVariable, listenPidVariable } from '../environment.ts';
+import { firstInherited, listenFdNamesVariable, listenFdsVariable, listenPidVariable } from '../environment.ts';
 
 /** Since systemd 258 the process is named by the inode of its pidfd as well. */
 const listenPidfdIdVariable = 'LISTEN_PIDFDID';
-
-/** The first descriptor that is passed, after the standard streams. sd_listen_fds(3): SD_LISTEN_FDS_START. */
-const firstPassed = 3;
 
 /** The name of a descriptor that was given none. sd_listen_fds_with_names(3). */
 const unnamed = 'unknown';
@@ -17,6 +14,8 @@ export interface PassedDescriptor {
   /** `FileDescriptorName=` of a socket unit (its own name by default), or `FDNAME` of a stored one; not unique. */
   readonly name: string;
   readonly descriptor: OwnedFd;
+  /** Whether whoever has passed it keeps a copy, so that it outlives this process; true by default. */
+  readonly kept?: boolean;
 }
 
 /**
@@ -67,13 +66,13 @@ function readNumber(variable: string, text: string): number {
 function own(count: number): OwnedFd[] {
   const descriptors: OwnedFd[] = [];
   try {
-    for (let fd = firstPassed; fd < firstPassed + count; fd++) {
+    for (let fd = firstInherited; fd < firstInherited + count; fd++) {
       setCloseOnExec(fd, true);
       descriptors.push(new OwnedFd(fd, 'a descriptor of the service manager'));
     }
     return descriptors;
   } catch (error) {
-    const missing = firstPassed + descriptors.length;
+    const missing = firstInherited + descriptors.length;
     // Not closed: with a count that is wrong nobody knows which of them are the runtime's own.
     for (const descriptor of descriptors) descriptor.release();
     throw new HandoffError(

@@ -19,8 +19,8 @@ import type { PassedDescriptor } from './listen-fds.ts';
 const unreachable = 'unreachable socket';
 
 /**
- * What the service manager has passed to this process, found by name or address like a predecessor's. The manager keeps
- * copies of its own, so that closing one here ends nothing.
+ * What was passed to this process by a service manager, or by another program, found by name or address like a
+ * predecessor's. A manager keeps copies of its own, so that closing one here ends nothing.
  */
 export class PassedInheritance implements Inheritance, Disposable {
   readonly rehearsed = false;
@@ -36,18 +36,18 @@ export class PassedInheritance implements Inheritance, Disposable {
   constructor(passed: readonly PassedDescriptor[], service: string, besides: readonly Inherited[] = []) {
     const offered = new Map(besides.map((inherited) => [identityOf(inherited.descriptor.fd), inherited]));
     const names = new Set([readyName, controlName, ...besides.map(({ entry }) => entry.name)]);
-    for (const { name, descriptor } of passed) {
+    for (const { name, descriptor, kept = true } of passed) {
       const keeper = { service, name };
       const same = offered.get(identityOf(descriptor.fd));
       if (same !== undefined) {
-        if (keeperOf(same.entry)?.service !== service) same.entry.keeper = keeper;
+        if (kept && keeperOf(same.entry)?.service !== service) same.entry.keeper = keeper;
         descriptor.close();
         continue;
       }
       // Names are not unique here: the sockets of one unit share one unless it gives them others.
       const free = freeName(name === '' ? 'unknown' : name, (candidate) => names.has(candidate));
       names.add(free);
-      const entry = describeForManifest({ name: free, fd: descriptor.fd, notes: { keeper } });
+      const entry = describeForManifest({ name: free, fd: descriptor.fd, ...(kept ? { notes: { keeper } } : {}) });
       if (typeof entry.path === 'string' && !socketFileExists(entry.path)) entry.kind = unreachable;
       const inherited = { entry, descriptor };
       this.#descriptors.set(free, inherited);
