@@ -4,10 +4,10 @@ import { Control } from '../channel/control.ts';
 import { Deadline } from '../channel/deadline.ts';
 import { HandoffError, type HandoffErrorCode } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
-import { peerCredentials } from '../fd/peer-credentials.ts';
 import { checkControlPath, claimUnixPath, connectTo } from '../handoff/control-path.ts';
 import { controlBacklog } from '../handoff/reception.ts';
 import type { RehearsedInheritance } from '../handoff/rehearsed-inheritance.ts';
+import { requireTrustedOwner } from '../handoff/socket-owner.ts';
 import { Takeover } from '../handoff/successor.ts';
 import { CapturedStderr } from './captured-stderr.ts';
 import { takeInheritedChannel, takeWorkerChannel } from './environment.ts';
@@ -123,7 +123,7 @@ async function findByPath(
       if (claimed !== null) return { is: 'fresh', control: claimed, passed };
       continue;
     }
-    checkOwner(connection, control);
+    requireTrustedOwner(connection, control);
     const lane = await connectTo(control, deadline.signal).catch((error) => {
       connection.close();
       throw error;
@@ -203,15 +203,4 @@ async function takeOver(
     if (error instanceof HandoffError && gone.includes(error.code)) return null;
     throw error;
   }
-}
-
-/** What is received from a control path is served from: somebody else's process must not be trusted with that. */
-function checkOwner(connection: OwnedFd, path: string): void {
-  const { uid, pid } = peerCredentials(connection.fd);
-  if (uid === 0 || uid === process.getuid?.()) return;
-  connection.close();
-  throw new HandoffError(
-    'ERR_HANDOFF_UNTRUSTED_PEER',
-    `Process ${pid} of user ${uid} listens on ${path}: nothing is taken over from another user. Give a path in a folder that only this user can write to.`,
-  );
 }
