@@ -3,13 +3,21 @@ import { packageVersion } from '../package-version.ts';
 import type { Call } from './call.ts';
 import { hasColours, paintFor } from './colours.ts';
 import { registerCompletion } from './completion.ts';
+import { registerExec } from './exec.ts';
 import { reportFailure } from './failure.ts';
+import { registerListen } from './listen.ts';
 import { registerStatus } from './status.ts';
 import { type Register, section } from './subcommand.ts';
 import { registerUpgrade } from './upgrade.ts';
 
 /** Every sub-command, in the order of the help. */
-const subcommands: readonly Register[] = [registerStatus, registerUpgrade, registerCompletion];
+const subcommands: readonly Register[] = [
+  registerStatus,
+  registerUpgrade,
+  registerExec,
+  registerListen,
+  registerCompletion,
+];
 
 const description = `Looks after servers that use fd-handoff: replaced by their next version without refusing a connection.
 

@@ -1,0 +1,106 @@
+import { closeSync, writeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { type Handoff, type HandoffOptions, type HostedProgram, handoff } from '../index.ts';
+import type { Call } from './call.ts';
+import { CommandError } from './command-error.ts';
+import type { ProgramFlags } from './program-flags.ts';
+import type { ProgramWords } from './program-words.ts';
+
+/** A program that is to serve behind this process. */
+export interface HostingOrder {
+  /** Where the next one can take over from this process; null where none is to. */
+  readonly control: string | null;
+  readonly program: ProgramWords;
+  readonly flags: ProgramFlags;
+  /** Registers what the program is to have; resolves with the names of that, in its order. */
+  readonly take: (app: Handoff) => Promise<readonly string[]>;
+}
+
+/** What is said to this process and meant for the program. A terminal says it to this process alone. */
+const forwarded: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGTTIN', 'SIGTTOU'];
+
+/** What stops this process, and the program as that understands it: many tell a quick stop from a graceful one by these. */
+const stops: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
+
+/**
+ * Serves with a program until somebody else takes over, the program ends, or this process is told to stop; the call has its
+ * exit code then. This process stays: it has the control path, and copies of the listeners for whoever comes next.
+ *
+ * A program that fails ends this process as a crash would, without a word to the predecessor: one that still drains serves
+ * again then.
+ */
+export async function hostProgram({ control, program: words, flags, take }: HostingOrder, call: Call): Promise<void> {
+  let program: HostedProgram | null = null;
+  const signals: Record<string, unknown> = { SIGTERM: 'shutdown' };
+  for (const signal of forwarded) signals[signal] = () => program?.signal(signal);
+  for (const signal of stops) signals[signal] = 'shutdown';
+  const app = await handoff({
+    ...(control === null ? {} : { control }),
+    signals: signals as NonNullable<HandoffOptions['signals']>,
+    readyTimeout: flags.readyTimeout,
+    drainTimeout: flags.stopTimeout,
+    exit: false,
+  });
+  for (const signal of stops) {
+    app.onSignal(signal, {
+      before: () => {
+        if (program !== null) program.stopSignal = signal;
+      },
+    });
+  }
+  app.on('error', (error) => call.note(`fd-handoff: ${error.message}`));
+  try {
+    const names = await take(app);
+    program = await app.program({ ...words, names, ...programOptions(flags) });
+    await app.ready();
+  } catch (error) {
+    await app.shutdown();
+    throw notRunnable(error);
+  }
+  if (flags.notifyFd !== undefined) announce(flags.notifyFd);
+  call.exitCode = await endOf(app, program, call);
+}
+
+/** Resolves with the exit code when nothing is served here any more. */
+async function endOf(app: Handoff, program: HostedProgram, call: Call): Promise<number> {
+  const lost = program.lost.then((exit) => ({ how: 'lost', exit }) as const);
+  const closed = app.closed.then(({ reason }) => ({ how: 'closed', reason }) as const);
+  const end = await Promise.race([lost, closed]);
+  if (end.how === 'closed') return end.reason === 'handoff' ? 0 : exitCodeOf(program.exit);
+  const code = exitCodeOf(end.exit);
+  if (code === 0) await app.shutdown();
+  else
+    call.note(
+      `fd-handoff: The program ended ${end.exit.signal === null ? `with code ${code}` : `by ${end.exit.signal}`}.`,
+    );
+  return code;
+}
+
+/** As a shell has it: 128 and the signal's number. */
+function exitCodeOf(exit: HostedProgram['exit']): number {
+  if (exit === null) return 0;
+  return exit.signal === null ? (exit.code ?? 1) : 128 + constants.signals[exit.signal];
+}
+
+function programOptions({ readyWhen, readyFd, stopSignal, convention }: ProgramFlags) {
+  return {
+    stopSignal,
+    convention,
+    ...(readyWhen === undefined ? {} : { readyWhen }),
+    ...(readyFd === undefined ? {} : { readyFd }),
+  };
+}
+
+/** The same with the exit code that shells have for it. */
+function notRunnable(error: unknown): unknown {
+  const { code, message, cause } = error as NodeJS.ErrnoException;
+  if (code !== 'ERR_HANDOFF_EXEC_FAILED') return error;
+  const exit = (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT' ? 'notFound' : 'notExecutable';
+  return new CommandError(message, { code, exit, cause: error });
+}
+
+/** The convention of s6's notification-fd: a newline, and nothing more. */
+function announce(fd: number): void {
+  writeSync(fd, '\n');
+  closeSync(fd);
+}
