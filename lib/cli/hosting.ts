@@ -1,6 +1,6 @@
 import { closeSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
-import { type Handoff, type HandoffOptions, type HostedProgram, handoff } from '../index.ts';
+import { type Handoff, HandoffError, type HandoffOptions, type HostedProgram, handoff } from '../index.ts';
 import type { Call } from './call.ts';
 import { CommandError } from './command-error.ts';
 import type { ProgramFlags } from './program-flags.ts';
@@ -51,11 +51,13 @@ export async function hostProgram({ control, program: words, flags, take }: Host
   app.on('error', (error) => call.note(`fd-handoff: ${error.message}`));
   try {
     const names = await take(app);
-    program = await app.program({ ...words, names, ...programOptions(flags) });
+    program = await app.program({ ...words, names, ...programOptions(flags) }).catch((error) => {
+      throw ofProgram(error);
+    });
     await app.ready();
   } catch (error) {
     await app.shutdown();
-    throw notRunnable(error);
+    throw error;
   }
   if (flags.notifyFd !== undefined) announce(flags.notifyFd);
   call.exitCode = await endOf(app, program, call);
@@ -91,11 +93,12 @@ function programOptions({ readyWhen, readyFd, stopSignal, convention }: ProgramF
   };
 }
 
-/** The same with the exit code that shells have for it. */
-function notRunnable(error: unknown): unknown {
-  const { code, message, cause } = error as NodeJS.ErrnoException;
-  if (code !== 'ERR_HANDOFF_EXEC_FAILED') return error;
-  const exit = (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT' ? 'notFound' : 'notExecutable';
+/** A failure of the program, with the exit code that shells have for it. */
+function ofProgram(error: unknown): unknown {
+  if (!(error instanceof HandoffError)) return error;
+  const { code, message, cause } = error;
+  const system = (cause as NodeJS.ErrnoException | undefined)?.code;
+  const exit = code !== 'ERR_HANDOFF_EXEC_FAILED' ? 'failed' : system === 'ENOENT' ? 'notFound' : 'notExecutable';
   return new CommandError(message, { code, exit, cause: error });
 }
 

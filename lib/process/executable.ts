@@ -2,19 +2,21 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Launch } from './start.ts';
 
-/** The path of the program, found as execvp(3) would; throws ENOENT where there is none. */
+/** The path of the program, found as execvp(3) would; throws ENOENT where there is none, EACCES where none may be run. */
 export function findExecutable({ command, env, cwd }: Omit<Launch, 'args'>): string {
   const folders = command.includes('/') ? [''] : (env.PATH ?? '/usr/bin:/bin').split(':');
+  let code = 'ENOENT';
   for (const folder of folders) {
     const path = resolve(cwd, folder, command);
     try {
       checkExecutable(path);
       return path;
-    } catch {
+    } catch (error) {
       // Not here: the next folder.
+      if ((error as NodeJS.ErrnoException).code === 'EACCES') code = 'EACCES';
     }
   }
-  throw Object.assign(new Error(`spawn ${command} ENOENT`), { code: 'ENOENT' });
+  throw Object.assign(new Error(`spawn ${command} ${code}`), { code });
 }
 
 /**

@@ -27,8 +27,14 @@ describe('a program', () => {
     expect(findExecutable({ command: 'sh', env: {}, cwd: '/' })).toMatch(/\/sh$/);
   });
 
-  it.each(['nothing', './nothing', './data', './bin', 'bin'])('%s is none', (command) => {
-    expect(() => find(command, folder.path)).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+  it.each([
+    ['nothing', 'ENOENT'],
+    ['./nothing', 'ENOENT'],
+    ['./data', 'EACCES'],
+    ['./bin', 'EACCES'],
+    ['bin', 'EACCES'],
+  ])('%s is none: %s', (command, code) => {
+    expect(() => find(command, folder.path)).toThrow(expect.objectContaining({ code }));
   });
 });
 
