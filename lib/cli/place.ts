@@ -43,13 +43,13 @@ export function parsePlace(text: string): Place {
 function parseAddress(address: string, text: string): Place {
   const path = /^unix:(.+)$/s.exec(address)?.[1];
   if (path !== undefined) return { kind: 'unix', path };
-  const [, udp, bracketed, bare, port] =
-    /^(udp:)?(?:\[([0-9a-fA-F:.%\w]+)\]:|([^:[\]]+):)?(\d{1,5})$/.exec(address) ?? [];
+  const [, protocol, bracketed, bare, port] =
+    /^(?:(tcp|udp):)?(?:\[([0-9a-fA-F:.%\w]+)\]:|([^:[\]]+):)?(\d{1,5})$/.exec(address) ?? [];
   if (port === undefined || Number(port) > 65_535)
     throw new InvalidArgumentError(`"${text}" is no address: ${advice}.`);
   const host = bracketed ?? bare;
   return {
-    kind: udp === undefined ? 'tcp' : 'udp',
+    kind: protocol === 'udp' ? 'udp' : 'tcp',
     port: Number(port),
     ...(host === undefined || host === '*' ? {} : { host }),
   };
