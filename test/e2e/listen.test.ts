@@ -20,19 +20,15 @@ async function portOf(program: Program): Promise<number> {
 test('a program has what was bound, with names, in that order; it ends, and nothing is left', async () => {
   await using scene = new Scene();
   const path = join(scene.folder, 'app.sock');
-  const words = [
-    'web=127.0.0.1:0',
-    `local=unix:${path},mode=600`,
-    'metrics=udp:127.0.0.1:0',
-    'unix:@fd-handoff-listen',
-  ];
+  const abstract = `abstract=unix:@fd-handoff-listen-${process.pid}`;
+  const words = ['web=127.0.0.1:0', `local=unix:${path},mode=600`, 'metrics=udp:127.0.0.1:0', abstract];
   const program = listen(scene, words);
   const pid = await servingPid(program);
   expect(await program.event('program')).toMatchObject({
-    LISTEN_FDS: '3',
-    LISTEN_FDNAMES: 'web:local:metrics',
+    LISTEN_FDS: '4',
+    LISTEN_FDNAMES: 'web:local:metrics:abstract',
     LISTEN_PID: String(pid),
-    FD_HANDOFF_READY_FD: '6',
+    FD_HANDOFF_READY_FD: '7',
   });
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect((await ask({ port: await portOf(program) })).servedBy).toBe(pid);
