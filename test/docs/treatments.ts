@@ -80,6 +80,8 @@ export function treatmentOf(key: string): Treatment | undefined {
   return key.startsWith('docs/troubleshooting.md#err_') ? failure : treatments[key];
 }
 
+const otherProgram = { is: 'left', because: 'test/e2e/other-programs runs it, with ports of its own' } as const;
+
 /** By the page and the heading under which the block stands. All others are whole by themselves. */
 export const treatments: Readonly<Record<string, Treatment>> = {
   'README.md#what-goes-over': listening,
@@ -190,6 +192,13 @@ const console = http.createServer((request, response) => response.end('console')
     is: 'left',
     because: 'test/e2e/command-completion.test.ts loads the scripts into shells',
   },
+  'docs/command.md#exec': { is: 'left', because: 'test/e2e/exec.test.ts runs such lines' },
+  'docs/command.md#listen': { is: 'left', because: 'test/e2e/listen.test.ts runs such lines' },
+  'docs/other-programs.md#gunicorn-and-other-python-servers': otherProgram,
+  'docs/other-programs.md#nginx': otherProgram,
+  'docs/other-programs.md#perl-start_server-and-starlet': otherProgram,
+  'docs/other-programs.md#perl-start_server-and-starlet:2': otherProgram,
+  'docs/other-programs.md#s6-and-others-with-a-notification-descriptor': otherProgram,
   'docs/building.md#from-source': { is: 'left', because: 'test/package/install.test.ts runs these commands' },
   'docs/building.md#the-prebuilt-ones': built,
   'docs/signals.md#signals': {
