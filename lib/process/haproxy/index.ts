@@ -31,8 +31,8 @@ export class Haproxy implements Disposable {
 
   /**
    * Tells it to stop accepting, to finish what it has and to leave (SIGUSR1, its "soft stop"): when `ready()` is done, so
-   * that somebody accepts at every moment. It closes idle keep-alive connections when it pleases. A master (`-W`) takes
-   * the end of its worker for a failure: tell that one instead, by a SIGUSR1 of your own.
+   * that somebody accepts at every moment. It closes idle keep-alive connections when it pleases. A master (`-W`) ends with
+   * its worker.
    *
    * @throws ESRCH where it is gone, EPERM where it is another user's
    */

@@ -15,13 +15,23 @@ const needsHaproxy = (context: TestContext) => needs(context, 'haproxy', '-v');
 const heirProgram = fileURLToPath(new URL('../programs/haproxy-heir.js', import.meta.url));
 
 interface Stage {
+  /** What was started: HAProxy, or its master. */
   readonly haproxy: Program;
+  /** The process that answers. */
+  readonly pid: number;
   readonly port: number;
   readonly stats: string;
 }
 
 /** A HAProxy that answers by itself, and says which process does; `binds` are more of its listeners. */
-async function start(scene: Scene, expose = 'expose-fd listeners', binds: readonly string[] = []): Promise<Stage> {
+async function start(
+  scene: Scene,
+  {
+    args = [],
+    binds = [],
+    expose = 'expose-fd listeners',
+  }: { args?: readonly string[]; binds?: readonly string[]; expose?: string } = {},
+): Promise<Stage> {
   const port = await freePort();
   const stats = join(scene.folder, 'stats.sock');
   const configuration = join(scene.folder, 'haproxy.cfg');
@@ -41,7 +51,7 @@ async function start(scene: Scene, expose = 'expose-fd listeners', binds: readon
     '  http-request return status 200 content-type text/plain string "hello\\n" hdr x-served-by %pid',
   ];
   writeFileSync(configuration, `${lines.join('\n')}\n`);
-  const haproxy = scene.add(new Program('haproxy', ['-f', configuration], {}));
+  const haproxy = scene.add(new Program('haproxy', [...args, '-f', configuration], {}));
   await expect
     .poll(() =>
       ask({ port }).then(
@@ -50,7 +60,10 @@ async function start(scene: Scene, expose = 'expose-fd listeners', binds: readon
       ),
     )
     .toBe(200);
-  return { haproxy, port, stats };
+  const pid = (await ask({ port })).servedBy;
+  // What the test ends where it fails.
+  haproxy.pids.add(pid);
+  return { haproxy, pid, port, stats };
 }
 
 function heir(scene: Scene, { port, stats }: Stage, env: NodeJS.ProcessEnv = {}): Program {
@@ -58,26 +71,32 @@ function heir(scene: Scene, { port, stats }: Stage, env: NodeJS.ProcessEnv = {})
   return scene.add(new Program(process.execPath, [heirProgram], settings));
 }
 
-test("a Node server takes HAProxy's listeners over, and is replaced by its next version, under strict load", async (context) => {
-  needsHaproxy(context);
-  await using scene = new Scene();
-  const stage = await start(scene);
-  const { haproxy, port } = stage;
-  const load = new StrictLoad(port);
-  await load.servedBy(haproxy.pid);
-  const first = heir(scene, stage);
-  expect(await first.event('taken')).toMatchObject({ from: haproxy.pid, sockets: 1 });
-  expect(await first.ready(0)).toMatchObject({ listening: { port, inherited: true } });
-  expect(await haproxy.exited).toEqual({ code: 0, signal: null });
-  await load.servedBy(first.pid);
-  // The same program again, when there is no HAProxy any more.
-  const second = heir(scene, stage);
-  expect(await second.event('taken')).toMatchObject({ from: null, sockets: 0 });
-  expect(await second.ready(1)).toMatchObject({ listening: { port, inherited: true } });
-  expect(await first.exited).toEqual({ code: 0, signal: null });
-  await load.servedBy(second.pid);
-  console.log(`${await load.end()} requests, 0 failed`);
-});
+test.for([
+  { title: 'by itself', args: [] },
+  { title: 'under a master', args: ['-W'] },
+])(
+  'a Node server takes over from HAProxy $title, and is replaced by its next version, under strict load',
+  async ({ args }, context) => {
+    needsHaproxy(context);
+    await using scene = new Scene();
+    const stage = await start(scene, { args });
+    const { haproxy, pid, port } = stage;
+    const load = new StrictLoad(port);
+    await load.servedBy(pid);
+    const first = heir(scene, stage);
+    expect(await first.event('taken')).toMatchObject({ from: pid, sockets: 1 });
+    expect(await first.ready(0)).toMatchObject({ listening: { port, inherited: true } });
+    expect(await haproxy.exited).toEqual({ code: 0, signal: null });
+    await load.servedBy(first.pid);
+    // The same program again, when there is no HAProxy any more.
+    const second = heir(scene, stage);
+    expect(await second.event('taken')).toMatchObject({ from: null, sockets: 0 });
+    expect(await second.ready(1)).toMatchObject({ listening: { port, inherited: true } });
+    expect(await first.exited).toEqual({ code: 0, signal: null });
+    await load.servedBy(second.pid);
+    console.log(`${await load.end()} requests, 0 failed`);
+  },
+);
 
 test('a Node server that fails before it is ready leaves HAProxy as it was', async (context) => {
   needsHaproxy(context);
@@ -99,7 +118,7 @@ test('three hundred listeners come in two messages; those at paths are left out'
   await using scene = new Scene();
   const base = await freePort();
   const binds = [`127.0.0.2:${base}-${base + 298}`, `unix@${join(scene.folder, 'web.sock')}`];
-  const { haproxy, port, stats } = await start(scene, 'expose-fd listeners', binds);
+  const { haproxy, port, stats } = await start(scene, { binds });
   using taken = await takeFromHaproxy(stats);
   expect(taken?.pid).toBe(haproxy.pid);
   expect(taken?.sockets).toHaveLength(300);
@@ -110,7 +129,7 @@ test('three hundred listeners come in two messages; those at paths are left out'
 test('one that does not expose its listeners, and one that is not there', async (context) => {
   needsHaproxy(context);
   await using scene = new Scene();
-  const { stats } = await start(scene, '');
+  const { stats } = await start(scene, { expose: '' });
   await expect(takeFromHaproxy(stats)).rejects.toMatchObject({
     code: 'ERR_HANDOFF_REFUSED',
     message: expect.stringContaining('expose-fd listeners'),
