@@ -1,6 +1,8 @@
 import { closeSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
+import { describe } from '../fd/index.ts';
 import { type Handoff, HandoffError, type HandoffOptions, type HostedProgram, handoff } from '../index.ts';
+import { channelVariable } from '../process/environment.ts';
 import type { Call } from './call.ts';
 import { CommandError } from './command-error.ts';
 import type { ProgramFlags } from './program-flags.ts';
@@ -30,6 +32,7 @@ const stops: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
  * again then.
  */
 export async function hostProgram({ control, program: words, flags, take }: HostingOrder, call: Call): Promise<void> {
+  const announce = announcer(flags.notifyFd);
   let program: HostedProgram | null = null;
   const signals: Record<string, unknown> = { SIGTERM: 'shutdown' };
   for (const signal of forwarded) signals[signal] = () => program?.signal(signal);
@@ -59,7 +62,7 @@ export async function hostProgram({ control, program: words, flags, take }: Host
     await app.shutdown();
     throw error;
   }
-  if (flags.notifyFd !== undefined) announce(flags.notifyFd);
+  announce();
   call.exitCode = await endOf(app, program, call);
 }
 
@@ -102,8 +105,30 @@ function ofProgram(error: unknown): unknown {
   return new CommandError(message, { code, exit, cause: error });
 }
 
-/** The convention of s6's notification-fd: a newline, and nothing more. */
-function announce(fd: number): void {
-  writeSync(fd, '\n');
-  closeSync(fd);
+/**
+ * Tells a supervisor by the convention of s6's notification-fd: a newline, and nothing more. Not in a successor that was
+ * spawned with the same arguments: it has not inherited the descriptor, and the number is something else's there.
+ *
+ * @throws CommandError where there is no pipe under that number
+ */
+function announcer(fd: number | undefined): () => void {
+  if (fd === undefined || process.env[channelVariable] !== undefined) return () => {};
+  if (!isPipe(fd)) {
+    throw new CommandError(
+      `Descriptor ${fd} is no pipe: --notify-fd is for a supervisor that has opened one (notification-fd of s6).`,
+      { code: null, exit: 'usage' },
+    );
+  }
+  return () => {
+    writeSync(fd, '\n');
+    closeSync(fd);
+  };
+}
+
+function isPipe(fd: number): boolean {
+  try {
+    return describe(fd).kind === 'pipe';
+  } catch {
+    return false;
+  }
 }

@@ -34,7 +34,8 @@ test('Node, then a program ten times in a row, then Node again, under strict loa
     const pid = await servingPid(next);
     expect(await before.exited).toEqual({ code: 0, signal: null });
     await load.servedBy(pid);
-    await before.end();
+    // The server that was first has told of its successor's pid, and would end that as well.
+    if (before !== first) await before.end();
     before = next;
   }
   const last = scene.server({ LISTENERS: '[{"port":0,"host":"127.0.0.1"}]' });

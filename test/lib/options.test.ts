@@ -17,3 +17,10 @@ it.each([
 it('handoff() is told of an option that it does not have before anything is done with the others', () => {
   expect(() => readOptions({ control: 7, pidfile: '/x' } as never)).toThrow(/has no option "pidfile"/);
 });
+
+it.each([[{}], [[{ name: 'web' }]], [[{ name: 'web', descriptor: 3 }]], [[null]]])(
+  '%j cannot be inherited',
+  (inherit) => {
+    expect(() => readOptions({ inherit } as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
+  },
+);

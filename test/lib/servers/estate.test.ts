@@ -67,6 +67,20 @@ describe('listening', () => {
     expect(await answer).toContain('hello');
   });
 
+  it('tells what was inherited, as long as nobody has registered it', async () => {
+    const first = estateOf();
+    const { port } = (await first.listen(hello(), { ...local, name: 'web', backlog: 7 })).place.address;
+    await first.descriptor('log', () => openSync(folder.file('log'), 'w'));
+    const second = estateOf(new Received(first.descriptors));
+    expect(second.inherited).toEqual([
+      { name: 'web', kind: 'listener', address: '127.0.0.1', port, backlog: 7 },
+      { name: 'log', kind: 'other' },
+    ]);
+    await second.hold({ name: 'web' });
+    expect(second.inherited).toMatchObject([{ name: 'log' }]);
+    expect(estateOf().inherited).toEqual([]);
+  });
+
   it('is by name or by address the predecessor’s listener', async () => {
     const first = estateOf();
     await first.listen(hello(), { ...local, name: 'web' });

@@ -54,6 +54,11 @@ describe('what was passed', () => {
     ]);
   });
 
+  it('has no keeper where whoever has passed it leaves', () => {
+    make([{ name: 'web', descriptor: listener(), kept: false }]);
+    expect(passed?.unclaimed).toEqual([expect.not.objectContaining({ keeper: expect.anything() })]);
+  });
+
   it('can be taken once, and what nobody takes is closed', () => {
     const [web, admin] = [listener(), listener()];
     make([
