@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ask } from '../support/ask.ts';
-import { runCommand, startCommand } from '../support/command.ts';
+import { CommandRun, runCommand } from '../support/command.ts';
 import { HeldRequest } from '../support/held-request.ts';
 import { needs } from '../support/needs.ts';
 import { plainServer, servingPid } from '../support/plain-server.ts';
@@ -20,7 +20,7 @@ async function nodeServer(scene: Scene, env: NodeJS.ProcessEnv = {}): Promise<{ 
 }
 
 function exec(scene: Scene, env: NodeJS.ProcessEnv = {}, ...flags: readonly string[]): Program {
-  return scene.add(startCommand(['exec', scene.control, ...flags, '--', ...plainServer], env));
+  return scene.add(new CommandRun(['exec', scene.control, ...flags, '--', ...plainServer], { env }));
 }
 
 test('Node, then a program ten times in a row, then Node again, under strict load', async () => {
@@ -102,7 +102,9 @@ test('a program that is not there, cannot be run, ends or says nothing: the pred
     [plainServer, { BEHAVIOUR: 'hang' }, 1, 'it said neither READY=1'],
   ];
   for (const [words, env, code, said] of failures) {
-    const failing = scene.add(startCommand(['exec', scene.control, '--ready-timeout', '1s', '--', ...words], env));
+    const failing = scene.add(
+      new CommandRun(['exec', scene.control, '--ready-timeout', '1s', '--', ...words], { env }),
+    );
     expect(await failing.exited).toEqual({ code, signal: null });
     expect(failing.stderr).toContain(said);
     for (const pid of failing.pids) expect(isAlive(pid)).toBe(false);

@@ -3,14 +3,14 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ask } from '../support/ask.ts';
-import { runCommand, startCommand } from '../support/command.ts';
+import { CommandRun, runCommand } from '../support/command.ts';
 import { plainServer, servingPid } from '../support/plain-server.ts';
 import type { Program } from '../support/program.ts';
 import { Scene } from '../support/scene.ts';
 import { StrictLoad } from '../support/strict-load.ts';
 
 function listen(scene: Scene, words: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
-  return scene.add(startCommand(['listen', ...words, '--', ...plainServer], env));
+  return scene.add(new CommandRun(['listen', ...words, '--', ...plainServer], { env }));
 }
 
 async function portOf(program: Program): Promise<number> {
@@ -72,7 +72,7 @@ test('with a control path it is replaced by itself, by exec and by Node, under s
   const second = listen(scene, words);
   await load.servedBy(await servingPid(second));
   expect(await first.exited).toEqual({ code: 0, signal: null });
-  const third = scene.add(startCommand(['exec', scene.control, '--', ...plainServer]));
+  const third = scene.add(new CommandRun(['exec', scene.control, '--', ...plainServer]));
   await load.servedBy(await servingPid(third));
   expect(await second.exited).toEqual({ code: 0, signal: null });
   const last = scene.server({ LISTENERS: JSON.stringify([{ path }]) });

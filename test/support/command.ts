@@ -63,8 +63,3 @@ const deadline = 30_000;
 function onTerminal(line: readonly string[]): string[] {
   return ['script', '-qefc', line.map((word) => `'${word}'`).join(' '), '/dev/null'];
 }
-
-/** Starts the command, for a test that looks on while it runs. */
-export function startCommand(args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
-  return new CommandRun(args, { env });
-}

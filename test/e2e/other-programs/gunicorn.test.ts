@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { expect, type TestContext, test } from 'vitest';
 import { ask } from '../../support/ask.ts';
-import { startCommand } from '../../support/command.ts';
+import { CommandRun } from '../../support/command.ts';
 import { needs } from '../../support/needs.ts';
 import type { Program } from '../../support/program.ts';
 import { Scene } from '../../support/scene.ts';
@@ -13,7 +13,9 @@ const needsGunicorn = (context: TestContext) => needs(context, 'gunicorn', '--ve
 
 function gunicorn(scene: Scene, flags: readonly string[], ...args: readonly string[]): Program {
   const command = ['gunicorn', '--workers', '2', '--pythonpath', peers, ...args];
-  return scene.add(startCommand(['exec', scene.control, ...flags, '--', ...command], { PYTHONDONTWRITEBYTECODE: '1' }));
+  return scene.add(
+    new CommandRun(['exec', scene.control, ...flags, '--', ...command], { env: { PYTHONDONTWRITEBYTECODE: '1' } }),
+  );
 }
 
 async function nodeServer(scene: Scene, generation: number): Promise<{ program: Program; port: number }> {

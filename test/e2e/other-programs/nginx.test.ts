@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { expect, type TestContext, test } from 'vitest';
 import { ask } from '../../support/ask.ts';
-import { startCommand } from '../../support/command.ts';
+import { CommandRun } from '../../support/command.ts';
 import { freePort } from '../../support/free-port.ts';
 import { needs } from '../../support/needs.ts';
 import { isAlive } from '../../support/processes.ts';
@@ -74,7 +74,7 @@ test('Node, nginx, another nginx, Node again, under strict load', async (context
   for (const name of ['one', 'two']) {
     const flags = ['--convention', 'nginx', '--stop-signal', 'QUIT', '--ready-when', 'http:/'];
     const command = ['nginx', '-c', configuration(scene, port, name, 'off')];
-    const next = scene.add(startCommand(['exec', scene.control, ...flags, '--', ...command]));
+    const next = scene.add(new CommandRun(['exec', scene.control, ...flags, '--', ...command]));
     expect(await before.exited).toEqual({ code: 0, signal: null });
     const worker = (await ask({ port })).servedBy;
     expect(next.stderr).toContain('using inherited sockets from "3;"');

@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { expect, type TestContext, test } from 'vitest';
 import { ask } from '../../support/ask.ts';
-import { startCommand } from '../../support/command.ts';
+import { CommandRun } from '../../support/command.ts';
 import { freePort } from '../../support/free-port.ts';
 import { needs } from '../../support/needs.ts';
 import { Program, serverProgram } from '../../support/program.ts';
@@ -69,7 +69,7 @@ test('Node, Starlet, Node again, under strict load', async (context) => {
   await load.servedBy(first.pid);
   const flags = ['--convention', 'server-starter', '--ready-when', 'http:/'];
   const command = ['plackup', '-s', 'Starlet', '--max-workers', '4', application];
-  const perl = scene.add(startCommand(['exec', scene.control, ...flags, '--', ...command]));
+  const perl = scene.add(new CommandRun(['exec', scene.control, ...flags, '--', ...command]));
   expect(await first.exited).toEqual({ code: 0, signal: null });
   const { servedBy, text } = await ask({ port });
   expect(text).toBe('hello from Perl\n');
