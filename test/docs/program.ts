@@ -11,7 +11,7 @@ export async function runProgram(block: Block, treatment: Treatment = { is: 'pro
     case 'program': {
       const { before = '', after = '', alternatives = false } = treatment;
       const texts = alternatives ? block.text.trimEnd().split('\n') : [block.text];
-      for (const text of texts) await runOne(block, `${before}${text}\n${after}`, treatment);
+      await Promise.all(texts.map((text) => runOne(block, `${before}${text}\n${after}`, treatment)));
       return 'programs run';
     }
     case 'service':
