@@ -14,9 +14,9 @@ function spoilt(page: string, language: string, right: string, wrong: string): B
   return { ...block, text: block.text.replace(right, wrong) };
 }
 
-test('a field that Kubernetes does not have', () => {
+test('a field that Kubernetes does not have', async () => {
   const block = spoilt('docs/kubernetes.md', 'yaml', 'periodSeconds:', 'periodSecond:');
-  expect(() => checkManifest(block)).toThrow(/periodSecond/);
+  await expect(checkManifest(block)).rejects.toThrow(/periodSecond/);
 });
 
 test('an instruction that Docker does not have', () => {

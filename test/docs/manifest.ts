@@ -1,44 +1,41 @@
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import ts from 'typescript';
+import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
+import { Project } from '../support/documented-program.ts';
 import { root } from '../support/packed.ts';
 import type { Block } from '../support/page.ts';
+import { Scene } from '../support/scene.ts';
 
-/** Kubernetes' own types, by the `apiVersion` and the `kind` of a manifest. */
+/** Where Kubernetes' own types are, by the `apiVersion` of a manifest. */
 const modules: Readonly<Record<string, string>> = { 'apps/v1': 'apps/v1', v1: 'core/v1' };
 
 /** Has the compiler compare a manifest with the type of its kind, so that a field that there is not is found. */
-export function checkManifest({ text }: Block): string {
-  for (const document of parseAllDocuments(text)) {
+export async function checkManifest({ text }: Block): Promise<string> {
+  await using scene = new Scene();
+  const project = new Project(scene);
+  project.install('kubernetes-types');
+  const sources = parseAllDocuments(text).map((document, number) => {
     if (document.errors.length > 0) throw document.errors[0];
     const manifest = document.toJS() as { apiVersion: string; kind: string };
     const module = modules[manifest.apiVersion];
     if (module === undefined) throw new Error(`no types are known for ${manifest.apiVersion}: see manifest.ts`);
-    const source = `import type { ${manifest.kind} } from 'kubernetes-types/${module}.d.ts';
-      export const manifest: ${manifest.kind} = ${JSON.stringify(manifest)};`;
-    const complaints = compile(source);
-    if (complaints.length > 0) throw new Error(complaints.join('\n'));
-  }
+    return `import type { ${manifest.kind} } from 'kubernetes-types/${module}.d.ts';
+      export const manifest${number}: ${manifest.kind} = ${JSON.stringify(manifest)};`;
+  });
+  const file = join(scene.folder, 'manifest.ts');
+  writeFileSync(file, sources.join('\n'));
+  await compile(file);
   return 'manifests checked by the types of the Kubernetes API';
 }
 
-function compile(source: string): string[] {
-  const name = join(root, 'test', 'docs', 'manifest-of-a-page.ts');
-  const options: ts.CompilerOptions = {
-    strict: true,
-    noEmit: true,
-    types: [],
-    module: ts.ModuleKind.NodeNext,
-    allowImportingTsExtensions: true,
-    skipLibCheck: true,
-  };
-  const host = ts.createCompilerHost(options);
-  const read = host.getSourceFile.bind(host);
-  host.getSourceFile = (file, version) =>
-    file === name ? ts.createSourceFile(file, source, version) : read(file, version);
-  host.fileExists = (file) => file === name || ts.sys.fileExists(file);
-  host.readFile = (file) => (file === name ? source : readFileSync(file, 'utf8'));
-  const program = ts.createProgram([name], options, host);
-  return ts.getPreEmitDiagnostics(program).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
+/** In a process of its own: a load client beside it would wait for so long that servers give its connections up. */
+async function compile(file: string): Promise<void> {
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const options = ['--ignoreConfig', '--strict', '--noEmit', '--skipLibCheck', '--allowImportingTsExtensions'];
+  const { stdout } = await promisify(execFile)(process.execPath, [compiler, ...options, '--module', 'nodenext', file], {
+    cwd: join(file, '..'),
+  }).catch((error) => error as { stdout: string });
+  if (stdout !== '') throw new Error(stdout);
 }

@@ -115,7 +115,7 @@ export async function tryOut({ folder }: Project, program: Program, trial: Trial
     last = (await program.ready(1)).pid;
     if (last !== program.pid) expect(await program.exited, program.stderr).toEqual({ code: 0, signal: null });
     const report = await load?.stop();
-    expect(report?.examples ?? []).toEqual([]);
+    expect(report?.examples ?? [], JSON.stringify(program.told)).toEqual([]);
     if (conversation !== null) expect(await conversation.end()).toBe(`${last} has read: hello`);
     await answers(folder, program, last, trial);
   }

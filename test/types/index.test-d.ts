@@ -4,8 +4,10 @@ import type { Server } from 'node:net';
 import {
   type DrainReport,
   type Handoff,
+  type HandoffDiagnostics,
   HandoffError,
   type HandoffErrorCode,
+  type HandoffEvents,
   type HandoffOptions,
   handoff,
   isSupported,
@@ -71,4 +73,15 @@ test('errors have the codes of the documentation', () => {
   expectTypeOf<'ERR_HANDOFF_BUSY'>().toExtend<HandoffErrorCode>();
   expectTypeOf<'ERR_OTHER'>().not.toExtend<HandoffErrorCode>();
   expectTypeOf(isSupported).returns.toBeBoolean();
+});
+
+test('every event has a channel, whose messages have what its listeners are given', () => {
+  expectTypeOf<`fd-handoff:${keyof HandoffEvents}`>().toExtend<keyof HandoffDiagnostics>();
+  expectTypeOf<HandoffDiagnostics['fd-handoff:offer']>().toExtend<HandoffEvents['offer'][0]>();
+  expectTypeOf<HandoffDiagnostics['fd-handoff:commit']>().toExtend<HandoffEvents['commit'][0]>();
+  expectTypeOf<HandoffDiagnostics['fd-handoff:rollback']>().toExtend<HandoffEvents['rollback'][0]>();
+  expectTypeOf<HandoffDiagnostics['fd-handoff:give-back']>().toExtend<HandoffEvents['give-back'][0]>();
+  expectTypeOf<HandoffDiagnostics['fd-handoff:reopen']>().toExtend<HandoffEvents['reopen'][0]>();
+  expectTypeOf<HandoffDiagnostics['fd-handoff:drain']>().toExtend<HandoffEvents['drain'][0]>();
+  expectTypeOf<HandoffDiagnostics['fd-handoff:phase']['handoff']>().toEqualTypeOf<Handoff>();
 });
