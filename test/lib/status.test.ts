@@ -4,6 +4,7 @@ import http from 'node:http';
 import { expect, test } from 'vitest';
 import { Estate } from '../../lib/servers/estate.ts';
 import { statusOf } from '../../lib/status.ts';
+import { readPage } from '../support/page.ts';
 import { RawClient } from '../support/raw-client.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
@@ -50,6 +51,22 @@ test('it tells what there is, as JSON', async () => {
     });
     expect(Date.parse(status.startedAt) + status.uptime).toBeLessThanOrEqual(Date.now() + 1);
     client.socket.destroy();
+  } finally {
+    estate.stopAccepting();
+    estate.remove();
+  }
+});
+
+test('docs/observability.md shows what there is, and nothing else', async () => {
+  const shown = readPage('docs/observability.md').blocks.find(({ text }) => text.includes('"startedAt"'))?.text ?? '';
+  const estate = new Estate(null);
+  try {
+    await estate.listen(http.createServer(), { name: 'web', port: 0, host: '127.0.0.1' });
+    const status = statusOf({ generation: 0, predecessor: null, phase: 'serving', control: null, estate });
+    const documented = JSON.parse(shown);
+    expect(Object.keys(documented)).toEqual(Object.keys(status));
+    expect(Object.keys(documented.listeners[0])).toEqual(Object.keys(status.listeners[0] ?? {}));
+    expect(Object.keys(documented.memory)).toEqual(Object.keys(status.memory));
   } finally {
     estate.stopAccepting();
     estate.remove();
