@@ -114,7 +114,7 @@ AddressText FormatAddress(const SocketAddress& address) {
     case AF_UNIX:
       return FormatUnix(reinterpret_cast<const sockaddr_un&>(address.storage), address.length);
     default:
-      return AddressText();
+      return {};
   }
 }
 

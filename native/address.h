@@ -13,7 +13,7 @@ struct SocketAddress {
   socklen_t length = 0;
 
   sockaddr* Pointer() { return reinterpret_cast<sockaddr*>(&storage); }
-  const sockaddr* Pointer() const { return reinterpret_cast<const sockaddr*>(&storage); }
+  [[nodiscard]] const sockaddr* Pointer() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
 // The same address as text. A Unix address without a name has neither `address` nor `path`.

@@ -25,7 +25,7 @@ int IdentifyPeer(int fd, Identity* identity) {
   socklen_t length = sizeof identity->pid;
   if (getsockopt(fd, SOL_LOCAL, LOCAL_PEERPID, &identity->pid, &length) < 0) return -errno;
 #else
-  ucred credentials;
+  ucred credentials = {};
   socklen_t length = sizeof credentials;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0) return -errno;
   identity->pid = credentials.pid;

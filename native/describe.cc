@@ -7,7 +7,6 @@
 #include "address.h"
 #include "calls.h"
 #include "option.h"
-#include "platform.h"
 #include "result.h"
 
 namespace fd_handoff {
@@ -68,7 +67,7 @@ int DescribeSocket(Napi::Object object, int fd) {
   other.length = sizeof other.storage;
   // Not connected, or no longer: there is no peer to tell of.
   if (getpeername(fd, other.Pointer(), &other.length) < 0) return 0;
-  Napi::Object peer = Napi::Object::New(object.Env());
+  const Napi::Object peer = Napi::Object::New(object.Env());
   SetAddress(peer, FormatAddress(other));
   object.Set("peer", peer);
   return 0;
@@ -83,7 +82,7 @@ Napi::Value Describe(const Napi::CallbackInfo& info) {
   if (descriptor_flags < 0) return ToValue(info, -errno);
   const int status_flags = fcntl(fd, F_GETFL);
   if (status_flags < 0) return ToValue(info, -errno);
-  struct stat status;
+  struct stat status = {};
   if (fstat(fd, &status) < 0) return ToValue(info, -errno);
 
   Napi::Object object = Napi::Object::New(info.Env());

@@ -29,7 +29,8 @@ Napi::Value DuplicateTo(const Napi::CallbackInfo& info) {
 // getCloseOnExec(fd): 0 or 1
 Napi::Value GetCloseOnExec(const Napi::CallbackInfo& info) {
   const int flags = fcntl(IntegerArgument(info, 0), F_GETFD);
-  return ToValue(info, flags < 0 ? -errno : (flags & FD_CLOEXEC) != 0);
+  if (flags < 0) return ToValue(info, -errno);
+  return ToValue(info, (flags & FD_CLOEXEC) != 0 ? 1 : 0);
 }
 
 // setCloseOnExec(fd, on)
@@ -40,7 +41,8 @@ Napi::Value SetCloseOnExec(const Napi::CallbackInfo& info) {
 // getNonBlocking(fd): 0 or 1
 Napi::Value GetNonBlocking(const Napi::CallbackInfo& info) {
   const int flags = fcntl(IntegerArgument(info, 0), F_GETFL);
-  return ToValue(info, flags < 0 ? -errno : (flags & O_NONBLOCK) != 0);
+  if (flags < 0) return ToValue(info, -errno);
+  return ToValue(info, (flags & O_NONBLOCK) != 0 ? 1 : 0);
 }
 
 // setNonBlocking(fd, on)
@@ -85,8 +87,8 @@ Napi::Value Pipe(const Napi::CallbackInfo& info) {
     if (prepared < 0) return ToValue(info, prepared);
   }
   Napi::Array pair = Napi::Array::New(info.Env(), 2);
-  pair.Set(0u, read_end.Release());
-  pair.Set(1u, write_end.Release());
+  pair.Set(0U, read_end.Release());
+  pair.Set(1U, write_end.Release());
   return pair;
 }
 

@@ -14,7 +14,7 @@ namespace fd_handoff {
 namespace {
 
 std::vector<std::string> Strings(const Napi::Value& value) {
-  const Napi::Array array = value.As<Napi::Array>();
+  const auto array = value.As<Napi::Array>();
   std::vector<std::string> strings;
   strings.reserve(array.Length());
   for (uint32_t index = 0; index < array.Length(); index++) {
@@ -32,7 +32,7 @@ std::vector<char*> Pointers(std::vector<std::string>& strings) {
   return pointers;
 }
 
-void DoNothing(int) {}
+void DoNothing(int /*signal*/) {}
 
 // Node ignores SIGPIPE, and an ignored signal and a blocked one stay so across execve: programs that rely on dying of
 // SIGPIPE (`yes | head`) would not. A handler that does nothing is what execve turns into the default; setting the
@@ -43,7 +43,7 @@ class SignalsForExec {
     struct sigaction action = {};
     action.sa_handler = DoNothing;
     sigaction(SIGPIPE, &action, &previous_action_);
-    sigset_t none;
+    sigset_t none = {};
     sigemptyset(&none);
     pthread_sigmask(SIG_SETMASK, &none, &previous_mask_);
   }
@@ -57,8 +57,8 @@ class SignalsForExec {
   SignalsForExec& operator=(const SignalsForExec&) = delete;
 
  private:
-  struct sigaction previous_action_;
-  sigset_t previous_mask_;
+  struct sigaction previous_action_ = {};
+  sigset_t previous_mask_ = {};
 };
 
 }  // namespace

@@ -12,16 +12,11 @@ namespace fd_handoff {
 // Linux refuses 254 with EINVAL (SCM_MAX_FD). lib/fd/message.ts has the same number.
 constexpr size_t kMaximumDescriptors = 253;
 
-// What became of the descriptors of a message; a negative count tells why they were all closed.
-constexpr int kTruncatedBySystem = -1;
-constexpr int kMoreThanAsked = -2;
-
 // The bytes written, or a negative errno. `destination` may be null for a connected socket.
 int SendWithDescriptors(int fd, const void* data, size_t length, const int32_t* descriptors, size_t count,
                         const SocketAddress* destination);
 
-// The bytes read, or a negative errno. received[0] is the count, the descriptors follow; there is room for
-// kMaximumDescriptors of them.
+// The bytes read, or a negative errno. `received` is as TakeDescriptors leaves it.
 int ReceiveWithDescriptors(int fd, void* data, size_t length, int32_t* received, size_t maximum);
 
 }  // namespace fd_handoff

@@ -15,7 +15,9 @@ inline int GetOption(int fd, int level, int name) {
   return getsockopt(fd, level, name, &value, &length) < 0 ? -errno : value;
 }
 
-inline int SetOption(int fd, int level, int name, int value) {
+// On or off; every option that is set here is one of these.
+inline int SetOption(int fd, int level, int name, bool on) {
+  const int value = on ? 1 : 0;
   return ValueOrErrno(setsockopt(fd, level, name, &value, sizeof value));
 }
 

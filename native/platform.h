@@ -119,14 +119,6 @@ inline int PrepareReceived([[maybe_unused]] int fd) {
 #endif
 }
 
-// musl's CMSG_NXTHDR compares signed with unsigned, which is an error of ours under -Wextra -Werror.
-inline cmsghdr* NextControlMessage(msghdr* message, cmsghdr* header) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-compare"
-  return CMSG_NXTHDR(message, header);
-#pragma GCC diagnostic pop
-}
-
 // macOS reports a full buffer as EMSGSIZE when descriptors do not fit into it.
 inline int SendError(int result) {
 #ifdef __APPLE__
@@ -169,7 +161,7 @@ class BindMode {
   BindMode(const BindMode&) = delete;
   BindMode& operator=(const BindMode&) = delete;
 
-  int Result() const { return result_; }
+  [[nodiscard]] int Result() const { return result_; }
 
  private:
   int result_ = 0;

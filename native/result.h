@@ -17,7 +17,7 @@ inline int ValueOrErrno(long result) { return result < 0 ? -errno : static_cast<
 // gone even when it reports EINTR, and its number may be another thread's by the time of a second try.
 template <typename Call>
 inline int RetryInterrupted(Call call) {
-  int result;
+  int result = 0;
   do {
     result = ValueOrErrno(call());
   } while (result == -EINTR);

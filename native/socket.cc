@@ -37,8 +37,8 @@ int BindInternet(int type, const std::string& text, int port, const InternetOpti
   if (fd.Get() < 0) return fd.Get();
   // Said either way, because the default is the system's (net.ipv6.bindv6only).
   if (family == AF_INET6) result = SetOption(fd.Get(), IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6_only);
-  if (result == 0 && options.reuse_address) result = SetOption(fd.Get(), SOL_SOCKET, SO_REUSEADDR, 1);
-  if (result == 0 && options.reuse_port) result = SetOption(fd.Get(), SOL_SOCKET, SO_REUSEPORT, 1);
+  if (result == 0 && options.reuse_address) result = SetOption(fd.Get(), SOL_SOCKET, SO_REUSEADDR, true);
+  if (result == 0 && options.reuse_port) result = SetOption(fd.Get(), SOL_SOCKET, SO_REUSEPORT, true);
   if (result == 0) result = ValueOrErrno(bind(fd.Get(), address.Pointer(), address.length));
   return result < 0 ? result : fd.Release();
 }
@@ -50,7 +50,7 @@ Napi::Value BindInternetCall(const Napi::CallbackInfo& info, int type) {
 
 // The umask may have removed bits that were asked for. Adding them afterwards is safe: the file is less open meanwhile.
 int AddMissingPermissions(const std::string& path, mode_t mode) {
-  struct stat status;
+  struct stat status = {};
   if (lstat(path.c_str(), &status) < 0) return -errno;
   if ((status.st_mode & 0777) == mode || !S_ISSOCK(status.st_mode)) return 0;
   return ValueOrErrno(chmod(path.c_str(), mode));
@@ -86,7 +86,8 @@ int NobodyWaits(int fd) {
   if ((flags & O_NONBLOCK) != 0) return 0;
   pollfd entry = {fd, POLLIN, 0};
   const int ready = RetryInterrupted([&] { return poll(&entry, 1, 0); });
-  return ready == 0 ? -EAGAIN : (ready < 0 ? ready : 0);
+  if (ready < 0) return ready;
+  return ready == 0 ? -EAGAIN : 0;
 }
 
 }  // namespace
@@ -103,8 +104,8 @@ Napi::Value SocketPair(const Napi::CallbackInfo& info) {
     if (prepared < 0) return ToValue(info, prepared);
   }
   Napi::Array pair = Napi::Array::New(info.Env(), 2);
-  pair.Set(0u, one.Release());
-  pair.Set(1u, other.Release());
+  pair.Set(0U, one.Release());
+  pair.Set(1U, other.Release());
   return pair;
 }
 
@@ -139,7 +140,7 @@ Napi::Value Listen(const Napi::CallbackInfo& info) {
 // accept(fd)
 Napi::Value Accept(const Napi::CallbackInfo& info) {
   const int listener = IntegerArgument(info, 0);
-  int result;
+  int result = 0;
   do {
     result = NobodyWaits(listener);
     if (result == 0) result = AcceptRaw(listener);

@@ -24,7 +24,7 @@ class UniqueFd {
     errno = saved;
   }
 
-  int Get() const { return fd_; }
+  [[nodiscard]] int Get() const { return fd_; }
 
   int Release() {
     const int fd = fd_;
