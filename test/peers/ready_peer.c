@@ -58,10 +58,9 @@ static int answer(struct connection *connection) {
     char text[64];
     char response[256];
     const int body = snprintf(text, sizeof text, "hello from %d\n", (int)getpid());
-    const int length =
-        snprintf(response, sizeof response,
-                 "HTTP/1.1 200 OK\r\nx-served-by: %d\r\nContent-Length: %d\r\nConnection: %s\r\n\r\n%s", (int)getpid(), body,
-                 keep ? "keep-alive" : "close", text);
+    const int length = snprintf(response, sizeof response,
+                                "HTTP/1.1 200 OK\r\nx-served-by: %d\r\nContent-Length: %d\r\nConnection: %s\r\n\r\n%s",
+                                (int)getpid(), body, keep ? "keep-alive" : "close", text);
     /* So short that the socket's buffer has room for it, or nobody reads. */
     if (send(connection->fd, response, (size_t)length, MSG_NOSIGNAL) != length) return 0;
     if (!keep) return 0;
@@ -100,7 +99,8 @@ int main(void) {
   const int listeners = number_in("LISTEN_FDS");
   const int ready = number_in("FD_HANDOFF_READY_FD");
   const char *fails = text_in("READY_PEER_FAILS");
-  if (number_in("LISTEN_PID") != (int)getpid() || listeners < 1 || listeners > MOST_LISTENERS || ready < FIRST_LISTENER) {
+  if (number_in("LISTEN_PID") != (int)getpid() || listeners < 1 || listeners > MOST_LISTENERS ||
+      ready < FIRST_LISTENER) {
     fprintf(stderr, "ready_peer: no listeners for this process in the environment\n");
     return 2;
   }
