@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/lib/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/package/**/*.test.ts', 'test/docs/**/*.test.ts'],
+    // A descriptor that a test file leaves open fails it.
+    setupFiles: ['test/support/descriptor-leaks.ts'],
     // They import the package by its name, as its users do: what dist/ declares is what is tested.
     typecheck: { enabled: true, include: ['test/types/**/*.test-d.ts'] },
     // A process each: descriptors, signals and environment variables belong to a process, not to a thread.
