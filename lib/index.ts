@@ -30,6 +30,7 @@ import {
   type UpgradeOptions,
 } from './options.ts';
 import { requireMainThread } from './process/exec-in-place.ts';
+import { takeGivenControl } from './process/given-control.ts';
 import { HostedProgram } from './process/hosted-program.ts';
 import { isClusterWorker } from './process/pool-membership.ts';
 import { type Found, findPredecessor, findPrimary } from './process/predecessor-search.ts';
@@ -505,7 +506,9 @@ export async function handoff(options: HandoffOptions = {}): Promise<Handoff> {
   }
   const ordinal = roster.begin();
   try {
-    return await begin(settings, ordinal);
+    const given = takeGivenControl();
+    // It is one path, and so for one of them.
+    return await begin(ordinal > 0 || given === null ? settings : { ...settings, control: given }, ordinal);
   } catch (error) {
     roster.giveUp();
     throw error;

@@ -28,6 +28,7 @@ import { type Owning, type Phase, pauseOf } from './phase.ts';
 import { PidFilePost } from './pid-file-post.ts';
 import type { CapturedStderr } from './process/captured-stderr.ts';
 import { execInPlace, imageOf } from './process/exec-in-place.ts';
+import { withGivenControl } from './process/given-control.ts';
 import { flushOutput, leave } from './process/leave.ts';
 import { endFailed, type Meeting, startSuccessor, successionOf } from './process/meeting.ts';
 import { isClusterWorker, leaveWithPrimary } from './process/pool-membership.ts';
@@ -282,7 +283,7 @@ export class Succession {
       const stderr = options.stderr ?? (isOwnProgram(launch) ? 'capture' : 'inherit');
       const { ordinal } = this.#membership;
       return (deadline: AbortSignal) =>
-        startSuccessor({ ...launch, env: withServiceVariables(launch.env), stderr, ordinal, listeners }, deadline);
+        startSuccessor({ ...launch, env: successorEnvironment(launch), stderr, ordinal, listeners }, deadline);
     };
     return this.#offer(mode, prepare, options.signal, listener);
   }
@@ -776,7 +777,8 @@ export class Succession {
     const descriptors = [...this.estate.descriptors, ...this.#control.named];
     using record = recordForExec(this.generation, descriptors, states, connections);
     const surviving = [...descriptors.map(({ fd }) => fd), ...connections.map(({ descriptor }) => descriptor.fd)];
-    return execInPlace({ ...image, env: this.#life.environmentAfterExec(image.env) }, record, surviving);
+    const env = withGivenControl(this.#life.environmentAfterExec(image.env));
+    return execInPlace({ ...image, env }, record, surviving);
   }
 
   async #receive(visitor: Visitor): Promise<void> {
@@ -946,4 +948,9 @@ function passedTo(found: Found, service: Service | null): PassedInheritance | nu
   if (!('passed' in found) || found.passed.length === 0) return null;
   const offered = found.is === 'takeover' ? found.takeover.held : [];
   return new PassedInheritance(found.passed, service?.controlGroup ?? '', offered);
+}
+
+/** What was read of this process's environment, and removed, is for its successor as well. */
+function successorEnvironment({ env }: Launch): NodeJS.ProcessEnv {
+  return withGivenControl(withServiceVariables(env));
 }

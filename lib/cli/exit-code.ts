@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 /** What the exit code of the command says. The one table: `--help` prints it, and docs/command.md is compared with it. */
 export const exitCodes = {
   done: { code: 0, meaning: 'done' },
@@ -36,4 +38,9 @@ export function exitCodeNameOf(errorCode: string | undefined): ExitCodeName {
   const name =
     errorCode !== undefined && Object.hasOwn(namesByErrorCode, errorCode) ? namesByErrorCode[errorCode] : null;
   return name ?? 'failed';
+}
+
+/** How a program has ended, as a shell tells it. */
+export function exitCodeOf({ code, signal }: { code: number | null; signal: NodeJS.Signals | null }): number {
+  return signal === null ? (code ?? 1) : 128 + constants.signals[signal];
 }

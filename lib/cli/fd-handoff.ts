@@ -10,6 +10,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+// A terminal that was closed, say: what is to be done then must not fail because nobody can be told.
+process.stderr.on('error', () => {});
+
 const call = new Call();
 const args = process.argv.slice(2);
 // Before the arguments are read as a command line: they are a part of one that somebody is still typing.

@@ -3,6 +3,7 @@ import { packageVersion } from '../package-version.ts';
 import type { Call } from './call.ts';
 import { hasColours, paintFor } from './colours.ts';
 import { registerCompletion } from './completion.ts';
+import { registerDev } from './dev.ts';
 import { registerExec } from './exec.ts';
 import { reportFailure } from './failure.ts';
 import { registerListen } from './listen.ts';
@@ -16,6 +17,7 @@ const subcommands: readonly Register[] = [
   registerUpgrade,
   registerExec,
   registerListen,
+  registerDev,
   registerCompletion,
 ];
 

@@ -20,6 +20,9 @@ export const workerVariable = 'FD_HANDOFF_WORKER';
 /** The number of the descriptor that standard error really is, while descriptor 2 is a pipe to the predecessor. */
 export const stderrVariable = 'FD_HANDOFF_STDERR';
 
+/** The control path of a process that somebody else looks after, in place of the one that its program gives. */
+export const controlVariable = 'FD_HANDOFF_CONTROL';
+
 /**
  * The first number after standard input, output and error: where listeners start, as sd_listen_fds(3) has it
  * (SD_LISTEN_FDS_START).

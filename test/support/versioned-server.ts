@@ -1,4 +1,4 @@
-/** A server that tells its version with every answer; `before` runs in front of `ready()`. */
+/** A server that tells its version with every answer, once it has read the request; `before` runs in front of `ready()`. */
 export function serverOf(
   version: string,
   { before = '', options = '{ control: process.env.CONTROL }' }: { before?: string; options?: string } = {},
@@ -8,7 +8,8 @@ import http from 'node:http';
 import { handoff } from 'fd-handoff';
 
 const tell = (event, details = {}) => console.log(JSON.stringify({ event, pid: process.pid, ...details }));
-const server = http.createServer((request, response) => {
+const server = http.createServer(async (request, response) => {
+  for await (const _ of request);
   response.setHeader('x-served-by', process.pid);
   response.end('${version}');
 });

@@ -1,0 +1,161 @@
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type Command, Option } from 'commander';
+import { controlVariable } from '../process/environment.ts';
+import type { Call } from './call.ts';
+import { type Colour, paintFor } from './colours.ts';
+import { CommandError } from './command-error.ts';
+import { parseSeconds } from './control-argument.ts';
+import { DevSession } from './dev-session.ts';
+import { SourceWatcher, usualExtensions } from './source-watcher.ts';
+import { addSubcommand } from './subcommand.ts';
+
+/**
+ * In seconds: the library's default drain and its hooks may take forty together, so that a version with a request in flight
+ * ends by its own limits and not by this one.
+ */
+const defaultStopTimeout = 45;
+
+/** A tenth of a second: an editor that writes a file in two steps, or a formatter that runs when it is saved, is done. */
+const defaultDelay = 0.1;
+
+/** What ends the session, and what the programs are told: SIGHUP would replace one, and means here that the terminal is gone. */
+const stops = { SIGINT: 'SIGINT', SIGTERM: 'SIGTERM', SIGHUP: 'SIGTERM' } as const;
+
+interface DevFlags {
+  readonly watchPath?: readonly string[];
+  readonly ignore?: readonly string[];
+  readonly ext: readonly string[];
+  readonly delay: number;
+  readonly control?: string;
+  readonly stopTimeout: number;
+  readonly exit?: true;
+  readonly stdin: boolean;
+}
+
+export function registerDev(program: Command, call: Call): void {
+  addSubcommand(program, call, {
+    name: 'dev',
+    summary: 'run a program, and start it again when its files change',
+    description:
+      'Runs a program, and starts its next version beside it when a file changes: that takes over, with the listeners and the open connections. One that does not start leaves the old one serving, and its error is on the screen. The program has to call handoff(); it needs no control path, and one that it gives is not used meanwhile. One that does not call it is ended and started again.\n\nTyped on the terminal, "rs" and Enter starts it again, Ctrl-C ends it, and Ctrl-C again cuts off what is left.',
+    examples: [
+      ['dev -- node server.js', 'watches this folder'],
+      ['dev --watch-path src --watch-path config.yaml -- node --import tsx src/server.ts', 'these and nothing else'],
+      ["dev --ignore '*.test.js' --ignore public -- npm start", 'leaves out tests, and what browsers load'],
+      ['dev --ext js,html,sql -- node server.js', 'files of other kinds, too'],
+    ],
+    exitCodes: ['usage', 'notExecutable', 'notFound'],
+    otherExitCodes: [['other', "the program's own; 128 and the number of the signal that ended it"]],
+  })
+    .option('--watch-path <path>', 'a file or folder to watch, in place of this folder (repeatable)', collect)
+    .option('--ignore <pattern>', 'what not to watch: a name, or a path with * and ** (repeatable)', collect)
+    .addOption(
+      new Option('--ext <list>', 'which files count, by their extensions')
+        .argParser((text) => text.split(',').map((extension) => extension.trim().replace(/^\./, '')))
+        .default(usualExtensions, usualExtensions.join(',')),
+    )
+    .addOption(
+      new Option('--delay <seconds>', 'how long nothing more may have changed')
+        .argParser(parseSeconds)
+        .default(defaultDelay),
+    )
+    .option('--control <path>', 'the control path of the programs, or @name (default: one in a temporary folder)')
+    .addOption(
+      new Option('--stop-timeout <seconds>', 'how long the program may take to end when it is told to')
+        .argParser(parseSeconds)
+        .default(defaultStopTimeout),
+    )
+    .option('--exit', 'end when the program ends by itself, instead of waiting for a change')
+    .option('--no-stdin', 'do not read the terminal')
+    .argument('<program>', 'what to run')
+    .argument('[args...]', 'its arguments')
+    .passThroughOptions()
+    .action((name: string, args: string[], flags: DevFlags) => dev(name, args, flags, call));
+}
+
+async function dev(command: string, args: readonly string[], flags: DevFlags, call: Call): Promise<void> {
+  const paint = paintFor(call.stderr, call.environment);
+  const say = (colour: Colour | null, text: string) => {
+    call.note(`${paint('dim', '[fd-handoff]')} ${colour === null ? text : paint(colour, text)}`);
+  };
+  using place = ControlPlace.of(flags.control ?? call.environment[controlVariable]);
+  const session = new DevSession({
+    command,
+    args,
+    control: place.path,
+    environment: { ...call.environment, [controlVariable]: place.path },
+    stopTimeout: flags.stopTimeout * 1000,
+    endsWithProgram: flags.exit === true,
+    say,
+  });
+  for (const [signal, told] of Object.entries(stops)) process.on(signal, () => session.stop(told));
+  const paths = flags.watchPath ?? ['.'];
+  const files = [command, ...args].filter((word) => existsSync(word) && statSync(word).isFile());
+  // First, so that no change after the program's start is missed.
+  await using _watcher = await SourceWatcher.start({
+    folder: process.cwd(),
+    paths: paths.map(checkExists),
+    files,
+    // The program's own kind counts as well: app.py, say.
+    extensions: [...flags.ext, ...files.map((file) => extname(file).slice(1)).filter((extension) => extension !== '')],
+    ignored: flags.ignore ?? [],
+    delay: flags.delay * 1000,
+    onChange: (changed) => session.restart(changed),
+    onError: (error) => say('red', `not everything can be watched: ${advise(error)}`),
+  });
+  const typed = flags.stdin ? readTerminal(session) : null;
+  say('dim', `control path ${place.path}; watching ${paths.join(', ')}${typed === null ? '' : '; "rs" starts again'}`);
+  try {
+    call.exitCode = await session.run();
+  } finally {
+    typed?.close();
+  }
+}
+
+function checkExists(path: string): string {
+  if (existsSync(path)) return path;
+  throw new CommandError(`There is no ${path} to watch.`, { code: null, exit: 'usage' });
+}
+
+/** Where the programs take over from each other: where somebody says, or in a folder that goes with the session. */
+class ControlPlace implements Disposable {
+  readonly path: string;
+  readonly #folder: string | null;
+
+  private constructor(path: string, folder: string | null) {
+    this.path = path;
+    this.#folder = folder;
+  }
+
+  static of(path: string | undefined): ControlPlace {
+    if (path !== undefined && path !== '') return new ControlPlace(path, null);
+    const folder = mkdtempSync(join(tmpdir(), 'fd-handoff-dev-'));
+    return new ControlPlace(join(folder, 'control.sock'), folder);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Only a terminal: what comes from a pipe is not meant for this command. */
+function readTerminal(session: DevSession) {
+  if (!process.stdin.isTTY) return null;
+  const lines = createInterface({ input: process.stdin });
+  lines.on('line', (line) => {
+    if (line.trim() === 'rs') session.restart();
+  });
+  return lines;
+}
+
+function advise(error: NodeJS.ErrnoException): string {
+  if (error.code !== 'ENOSPC' && error.code !== 'EMFILE') return error.message;
+  return `${error.message}. The system's limit is reached (fs.inotify.max_user_watches, or open files): narrow it by --watch-path or --ignore, or raise that.`;
+}
+
+function collect(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
