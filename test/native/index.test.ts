@@ -18,6 +18,7 @@ test('fd-handoff/fd has exactly its public names', () => {
     'exec',
     'getCloseOnExec',
     'getNonBlocking',
+    'handoffErrorCodes',
     'isHandoffErrorCode',
     'isSupported',
     'listen',
