@@ -24,7 +24,7 @@ function latency(phase: PhaseReport, value: number): string {
 }
 
 /** Columns two spaces apart and a rule below their titles. Plain text: cli-table3 adds colours by itself otherwise. */
-function plainTable(head: string[], rows: string[][]): string {
+export function plainTable(head: string[], rows: string[][]): string {
   const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', left: '', right: '', 'left-mid': '' };
   const noneBelow = { 'right-mid': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' };
   const table = new Table({

@@ -1,0 +1,5 @@
+import type { Benchmark } from './comparison/benchmark.ts';
+import { descriptors } from './descriptors/benchmark.ts';
+import { restart } from './restart/benchmark.ts';
+
+export const benchmarks: readonly Benchmark[] = [restart, descriptors];

@@ -1,0 +1,36 @@
+// loop.c's `two` with `fd-handoff/channel`: channel-loop.js BATCH MILLISECONDS
+import { spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { Control, ReceivingChannel, SendingChannel } from 'fd-handoff/channel';
+import { close, OwnedFd, socketPair } from 'fd-handoff/fd';
+import { timeAwaitedLoop } from './timed.js';
+
+const batch = Number(process.argv[2]);
+const milliseconds = Number(process.argv[3]);
+const { signal } = new AbortController();
+
+if (process.argv[4] === 'receiver') {
+  const control = new Control(new Socket({ fd: 3 }), 'predecessor');
+  const channel = new ReceivingChannel(control, new OwnedFd(4, 'the lane'));
+  void control.closed.then(() => process.exit());
+  for (;;) {
+    for (const descriptor of await channel.receiveDescriptors(batch, signal)) descriptor.close();
+  }
+}
+
+const [control, theirControl] = socketPair();
+const [lane, theirLane] = socketPair();
+spawn(process.execPath, [fileURLToPath(import.meta.url), String(batch), '0', 'receiver'], {
+  stdio: ['ignore', 'inherit', 'ignore', theirControl, theirLane],
+});
+close(theirControl);
+close(theirLane);
+const channel = new SendingChannel(
+  new Control(new Socket({ fd: control }), 'successor'),
+  new OwnedFd(lane, 'the lane'),
+);
+const outgoing = new Array(batch).fill(openSync('/dev/null'));
+await timeAwaitedLoop(milliseconds, () => channel.sendDescriptors(outgoing, signal));
+process.exit();

@@ -1,0 +1,43 @@
+// What every loop in JavaScript has in common: a while to be compiled, then so many milliseconds that count.
+
+/** Runs `roundTrip` for a fifth of `milliseconds` uncounted, then counts; prints what the benchmark reads. */
+export function timeLoop(milliseconds, roundTrip) {
+  runFor(milliseconds / 5, roundTrip);
+  print(runFor(milliseconds, roundTrip));
+}
+
+/** The same for a round trip that has to be awaited. */
+export async function timeAwaitedLoop(milliseconds, roundTrip) {
+  await awaitFor(milliseconds / 5, roundTrip);
+  print(await awaitFor(milliseconds, roundTrip));
+}
+
+function runFor(milliseconds, roundTrip) {
+  const begun = process.hrtime.bigint();
+  const end = begun + BigInt(Math.round(milliseconds * 1e6));
+  let roundTrips = 0;
+  let now = begun;
+  do {
+    roundTrip();
+    roundTrips++;
+    now = process.hrtime.bigint();
+  } while (now < end);
+  return { roundTrips, nanoseconds: Number(now - begun) };
+}
+
+async function awaitFor(milliseconds, roundTrip) {
+  const begun = process.hrtime.bigint();
+  const end = begun + BigInt(Math.round(milliseconds * 1e6));
+  let roundTrips = 0;
+  let now = begun;
+  do {
+    await roundTrip();
+    roundTrips++;
+    now = process.hrtime.bigint();
+  } while (now < end);
+  return { roundTrips, nanoseconds: Number(now - begun) };
+}
+
+function print(result) {
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}

@@ -1,0 +1,132 @@
+/**
+ * What clients see of a restart: strict clients in both modes, who retry nothing. The services run all the while; in each
+ * round every one of them is loaded, replaced once under that load, and left alone again.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Benchmark, BenchmarkOptions, Measurement, Preparation } from '../comparison/benchmark.ts';
+import { Participants } from '../comparison/participants.ts';
+import { LoadClient } from '../load-client.ts';
+import type { PhaseReport, Report } from '../load-report.ts';
+import { byReexec, bySeparateStart, byUpgrade } from './fd-handoff.ts';
+import { nodeCluster, socketActivation, stopAndStart } from './node-servers.ts';
+import { pm2 } from './pm2.ts';
+import { haproxy, nginx } from './proxies.ts';
+import type { Contender, Service } from './service.ts';
+
+const contenders: readonly Contender[] = [
+  byUpgrade,
+  bySeparateStart,
+  byReexec,
+  nginx,
+  haproxy,
+  pm2,
+  nodeCluster,
+  socketActivation,
+  stopAndStart,
+];
+
+/** Clients that keep their connection, each with a random pause of at most `pause` milliseconds: about 10 000 requests/s. */
+const keepAliveClients = 100;
+/** Clients that open a connection for every request. */
+const newConnectionClients = 10;
+const pause = 20;
+
+/** How long the load runs before it counts, before the replacement, and at least after that has begun, in milliseconds. */
+interface Durations {
+  readonly warmUp: number;
+  readonly steady: number;
+  readonly replacement: number;
+}
+
+const durations: Durations = { warmUp: 500, steady: 2000, replacement: 1000 };
+const quickDurations: Durations = { warmUp: 200, steady: 500, replacement: 500 };
+
+async function replaceUnderLoad(service: Service, { warmUp, steady, replacement }: Durations): Promise<Measurement> {
+  const target = `http://127.0.0.1:${service.port}/`;
+  const loop = { kind: 'closed', pause } as const;
+  const keepAlive = new LoadClient({ target, clients: keepAliveClients, loop, label: 'warm-up' });
+  const newConnections = new LoadClient({
+    target,
+    clients: newConnectionClients,
+    mode: 'new-connection',
+    loop,
+    label: 'warm-up',
+  });
+  const loads = [keepAlive, newConnections];
+  for (const load of loads) load.start();
+  await delay(warmUp);
+  for (const load of loads) load.mark('steady');
+  await delay(steady);
+  for (const load of loads) load.mark('replacement');
+  const begun = performance.now();
+  let took = Number.NaN;
+  try {
+    await service.replace();
+    took = performance.now() - begun;
+    // As long for everybody, however quick: what was closed shows with the next request.
+    await delay(Math.max(0, replacement - took));
+  } finally {
+    for (const load of loads) void load.stop();
+  }
+  const [kept, opened] = await Promise.all([keepAlive.stop(), newConnections.stop()]);
+  const during = phase(kept, 'replacement');
+  const { closedAnnounced, closedUnannounced } = during.connections;
+  return {
+    failed: during.failed,
+    closed: closedAnnounced + closedUnannounced,
+    newFailed: phase(opened, 'replacement').failed,
+    p99: during.latency.p99,
+    steadyP99: phase(kept, 'steady').latency.p99,
+    p99Ratio: during.latency.p99 / phase(kept, 'steady').latency.p99,
+    longestGap: during.longestGap,
+    duration: took,
+  };
+}
+
+function phase(report: Report, label: string): PhaseReport {
+  const found = report.phases.find((each) => each.label === label);
+  if (found === undefined) throw new Error(`no phase "${label}"`);
+  return found;
+}
+
+async function prepare({ quick }: BenchmarkOptions): Promise<Preparation> {
+  const folder = mkdtempSync(join(tmpdir(), 'fd-handoff-bench-'));
+  const services: Service[] = [];
+  const participants = new Participants();
+  for (const [index, contender] of contenders.entries()) {
+    await participants.add(contender.name, async () => {
+      const own = join(folder, String(index));
+      mkdirSync(own);
+      const service = await contender.start({ folder: own });
+      services.push(service);
+      const measure = () => replaceUnderLoad(service, quick ? quickDurations : durations);
+      return [{ contender: contender.name, size: null, measure }];
+    });
+  }
+  return {
+    ...participants,
+    async close() {
+      await Promise.all(services.map((service) => service.end()));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export const restart: Benchmark = {
+  name: 'restart',
+  title: 'A restart under strict load',
+  metrics: [
+    { name: 'failed', title: 'failed requests', unit: '' },
+    { name: 'closed', title: `connections closed, of ${keepAliveClients}`, unit: '' },
+    { name: 'newFailed', title: 'failed on new connections', unit: '' },
+    { name: 'p99', title: 'p99 meanwhile', unit: 'ms' },
+    { name: 'steadyP99', title: 'p99 before', unit: 'ms' },
+    { name: 'p99Ratio', title: 'p99 meanwhile, by that before', unit: '×' },
+    { name: 'longestGap', title: 'longest gap', unit: 'ms' },
+    { name: 'duration', title: 'replaced within', unit: 'ms' },
+  ],
+  prepare,
+};
