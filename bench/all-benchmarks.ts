@@ -1,5 +1,6 @@
 import type { Benchmark } from './comparison/benchmark.ts';
 import { descriptors } from './descriptors/benchmark.ts';
+import { moving } from './moving/benchmark.ts';
 import { restart } from './restart/benchmark.ts';
 
-export const benchmarks: readonly Benchmark[] = [restart, descriptors];
+export const benchmarks: readonly Benchmark[] = [restart, descriptors, moving];

@@ -1,6 +1,6 @@
 /** The project itself, in the three ways in which it replaces a server. */
 import { join } from 'node:path';
-import { RunningProgram } from './running-program.ts';
+import { RunningProgram } from '../comparison/running-program.ts';
 import { type Contender, freePort, type Service, serverProgram } from './service.ts';
 
 /** @param replace brings the next version; resolves with the program whose lines tell of it */

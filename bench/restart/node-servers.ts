@@ -1,6 +1,6 @@
 /** A server of Node's own, restarted without this library. */
 import { execFileSync } from 'node:child_process';
-import { RunningProgram } from './running-program.ts';
+import { RunningProgram } from '../comparison/running-program.ts';
 import { answers, type Contender, childrenOf, freePort, serverProgram } from './service.ts';
 
 export const nodeCluster: Contender = {

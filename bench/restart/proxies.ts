@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RunningProgram } from './running-program.ts';
+import { RunningProgram } from '../comparison/running-program.ts';
 import { answers, type Contender, childrenOf, freePort, type Service, workersReplaced } from './service.ts';
 
 interface Proxy {

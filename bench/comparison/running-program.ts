@@ -13,8 +13,8 @@ export class RunningProgram {
   readonly #child: ChildProcess;
   readonly #news = new EventEmitter();
   readonly #pids = new Set<number>();
-  /** What was printed and not looked for yet. */
-  #lines: string[] = [];
+  /** What was printed and not asked for yet. */
+  readonly #lines: string[] = [];
   #errorOutput = '';
   #ended = false;
   /** Settles, and never rejects, when it has ended and nobody holds its output any more. */
@@ -54,15 +54,17 @@ export class RunningProgram {
     process.kill(pid, signal);
   }
 
-  /** The next line that matches; lines before it are dropped. */
+  /** The next line that matches, each given once: what two processes print comes in any order. */
   async line(pattern: RegExp): Promise<RegExpExecArray> {
     const timeout = AbortSignal.timeout(lineDeadline);
     const news = on(this.#news, 'news', { signal: timeout });
     try {
       for (;;) {
-        for (let line = this.#lines.shift(); line !== undefined; line = this.#lines.shift()) {
+        for (const [index, line] of this.#lines.entries()) {
           const match = pattern.exec(line);
-          if (match !== null) return match;
+          if (match === null) continue;
+          this.#lines.splice(index, 1);
+          return match;
         }
         if (this.#ended) throw new Error('it ended');
         await news.next();
@@ -99,7 +101,7 @@ export class RunningProgram {
   };
 
   #read(line: string): void {
-    const [, word, pid] = /^(ready|gone) pid=(\d+)/.exec(line) ?? [];
+    const [, word, pid] = /^(?:\{"event":")?(ready|gone)(?: pid=|","pid":)(\d+)/.exec(line) ?? [];
     // A number that was given up may be somebody else's by the end.
     if (word === 'ready') this.#pids.add(Number(pid));
     if (word === 'gone') this.#pids.delete(Number(pid));
