@@ -2,7 +2,7 @@ import type { Server as HttpServer, ServerResponse } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { TLSSocket, Server as TlsServer } from 'node:tls';
 import { Connections, shareOf } from './connections.ts';
-import { HttpDepartures } from './http-departures.ts';
+import { HttpDepartures, type Survey } from './http-departures.ts';
 import { bareSocketOf, countAsAccepted, idleSockets, isReadByHttp, setKeepAlive } from './internals.ts';
 import type { Mover } from './mover.ts';
 import { onRequestStart, type RequestStart } from './request-start.ts';
@@ -64,13 +64,12 @@ export class HttpConnections extends Connections {
     const departures = new HttpDepartures(
       mover,
       route,
-      () => this.#betweenRequests(),
+      () => this.#survey(),
       () => {
         this.moved++;
       },
     );
     this.#leaving = { how: 'moved', departures };
-    for (const socket of this.sockets) lookAfter(this.#lastResponse.get(socket), departures);
     mover.add(departures);
   }
 
@@ -96,7 +95,7 @@ export class HttpConnections extends Connections {
   }
 
   override closeIdle(share = 1): void {
-    for (const socket of shareOf(this.#betweenRequests(), share)) socket.destroy();
+    for (const socket of shareOf([...this.#survey().between.keys()], share)) socket.destroy();
   }
 
   override closeHalfSent(): Socket[] {
@@ -117,7 +116,7 @@ export class HttpConnections extends Connections {
 
   #begin({ socket, response }: RequestStart): void {
     if (this.#leaving.how === 'moved' && !this.#leaving.departures.keeps(socket)) {
-      lookAfter(response, this.#leaving.departures);
+      this.#leaving.departures.lookAfter(response);
     } else if (this.#leaving.how !== 'not-at-all') {
       // With pipelining the close belongs to the last answer alone: announced by an earlier one it would drop this.
       const earlier = this.#lastResponse.get(socket);
@@ -137,16 +136,26 @@ export class HttpConnections extends Connections {
     if (response !== undefined) this.#close(response);
   }
 
-  /** Connections on which nothing is under way in either direction. */
-  #betweenRequests(): Socket[] {
-    return [
-      // Node holds a connection to be idle as soon as its answer has been given to it, be it written or not.
-      ...[...idleSockets(this.#server, this.sockets)].filter(
-        (socket) => socket.writableLength === 0 && !this.#isAnswering(socket),
-      ),
-      ...this.#waiting.sockets,
-      ...this.#waitingForRequest().filter(isSilent),
-    ];
+  /** Looks at every connection, once: with ten thousand of them other requests wait meanwhile. */
+  #survey(): Survey {
+    const idle = idleSockets(this.#server, this.sockets);
+    const between = new Map<Socket, number>();
+    const busy: ServerResponse[] = [];
+    for (const socket of this.sockets) {
+      const response = this.#lastResponse.get(socket);
+      if (this.#isBetweenRequests(socket, idle, response)) between.set(socket, idle.get(socket) ?? socket.bytesRead);
+      else if (response !== undefined) busy.push(response);
+    }
+    return { between, busy };
+  }
+
+  /** Whether nothing is under way in either direction; `response`: the one that was begun last. */
+  #isBetweenRequests(socket: Socket, idle: ReadonlyMap<Socket, number>, response: ServerResponse | undefined): boolean {
+    if (isUnfinished(response)) return false;
+    // Node holds a connection to be idle as soon as its answer has been given to it, be it written or not.
+    if (idle.has(socket)) return socket.writableLength === 0;
+    if (this.#waiting.has(socket)) return socket.readableLength === 0;
+    return isSilent(socket) && this.#awaitsRequest(socket);
   }
 
   #close(response: ServerResponse): void {
@@ -163,28 +172,22 @@ export class HttpConnections extends Connections {
   #waitingForRequest(): Socket[] {
     const idle = idleSockets(this.#server, this.sockets);
     return [...this.sockets].filter(
-      (socket) =>
-        !idle.has(socket) && (isReadByHttp(socket) || this.#isShakingHands(socket)) && !this.#isAnswering(socket),
+      (socket) => !idle.has(socket) && this.#awaitsRequest(socket) && !isUnfinished(this.#lastResponse.get(socket)),
     );
+  }
+
+  #awaitsRequest(socket: Socket): boolean {
+    return isReadByHttp(socket) || this.#isShakingHands(socket);
   }
 
   /** Whether it is a connection to an https server on which no encrypted one stands yet. */
   #isShakingHands(socket: Socket): boolean {
     return this.#handshakes === 'told' && !(socket instanceof TLSSocket);
   }
-
-  #isAnswering(socket: Socket): boolean {
-    const response = this.#lastResponse.get(socket);
-    return response !== undefined && !response.writableFinished && !response.destroyed;
-  }
 }
 
-/** Once this answer is complete its connection can leave. */
-function lookAfter(response: ServerResponse | undefined, departures: HttpDepartures): void {
-  if (response === undefined) return;
-  if (!response.writableFinished) response.once('close', () => departures.look());
-  // Answered before its body has come: the connection is between two requests only when the body is over, too.
-  if (!response.req.complete) response.req.once('close', () => departures.look());
+function isUnfinished(response: ServerResponse | undefined): boolean {
+  return response !== undefined && !response.writableFinished && !response.destroyed;
 }
 
 /** Whether the client has never sent anything: of an encrypted connection, anything inside of it. */

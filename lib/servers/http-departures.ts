@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { resumeReading, stopReading } from './internals.ts';
 import type { Mover, Parting, PartingSource } from './mover.ts';
@@ -10,26 +11,35 @@ const searchRest = 4;
 
 const nothing = Buffer.alloc(0);
 
+/** What a look at every connection finds. */
+export interface Survey {
+  /** Those on which nothing is under way in either direction, each with how much was read from it until now. */
+  readonly between: Map<Socket, number>;
+  /** What was answered last on the others, as far as anything was; their answers may be complete. */
+  readonly busy: ServerResponse[];
+}
+
 /** The HTTP connections of a server that leave for the successor, each between two requests. */
 export class HttpDepartures implements PartingSource {
   readonly #mover: Mover;
   readonly #route: string;
-  readonly #search: () => Iterable<Socket>;
+  readonly #search: () => Survey;
   readonly #onMoved: () => void;
   /** Between two requests when last looked at, each with how much had been read of it then. */
-  readonly #candidates = new Map<Socket, number>();
+  #candidates = new Map<Socket, number>();
   readonly #inTransit = new Set<Socket>();
   /** The successor did not take them: they stay, and drain. */
   readonly #kept = new WeakSet<Socket>();
+  readonly #lookedAfter = new WeakSet<ServerResponse>();
   #searchIsDue = true;
   #restUntil = 0;
   #rest: NodeJS.Timeout | null = null;
 
   /**
-   * @param search finds the connections on which nothing is under way in either direction
+   * @param search finds the connections that can leave, and what keeps the others
    * @param onMoved is told of each that has left
    */
-  constructor(mover: Mover, route: string, search: () => Iterable<Socket>, onMoved: () => void) {
+  constructor(mover: Mover, route: string, search: () => Survey, onMoved: () => void) {
     this.#mover = mover;
     this.#route = route;
     this.#search = search;
@@ -47,6 +57,15 @@ export class HttpDepartures implements PartingSource {
     if (!this.#isResting()) this.#mover.wake();
   }
 
+  /** Once this answer is complete its connection can leave. */
+  lookAfter(response: ServerResponse): void {
+    if (this.#lookedAfter.has(response)) return;
+    this.#lookedAfter.add(response);
+    if (!response.writableFinished) response.once('close', () => this.look());
+    // Answered before its body has come: the connection is between two requests only when the body is over, too.
+    if (!response.req.complete) response.req.once('close', () => this.look());
+  }
+
   /** Nothing more leaves. What is in transit still gets its answer. */
   stop(): void {
     this.#candidates.clear();
@@ -61,6 +80,7 @@ export class HttpDepartures implements PartingSource {
     for (const [socket, bytesRead] of this.#candidates) {
       if (partings.length === limit) break;
       this.#candidates.delete(socket);
+      if (this.#inTransit.has(socket) || this.#kept.has(socket)) continue;
       // One byte of a next request, and it is not between two any more.
       if (socket.destroyed || socket.bytesRead !== bytesRead || socket.writableLength > 0) continue;
       if (stopReading(socket)) partings.push(this.#part(socket));
@@ -92,9 +112,9 @@ export class HttpDepartures implements PartingSource {
     if (!this.#searchIsDue || this.#isResting()) return;
     this.#searchIsDue = false;
     const begun = performance.now();
-    for (const socket of this.#search()) {
-      if (!this.#inTransit.has(socket) && !this.#kept.has(socket)) this.#candidates.set(socket, socket.bytesRead);
-    }
+    const { between, busy } = this.#search();
+    this.#candidates = between;
+    for (const response of busy) this.lookAfter(response);
     const ended = performance.now();
     this.#restUntil = ended + searchRest * (ended - begun);
   }

@@ -84,18 +84,51 @@ function isTcp(fd: number): boolean {
 }
 
 /**
- * Which of `sockets` the HTTP server holds to be idle: a request was answered and not a byte of the next one has come.
- * Relies on `closeIdleConnections()` calling `destroy` on those; for its duration each socket's own is replaced. Node
- * 26.10 holds connections that have never sent a byte to be idle too, and the lines before it do not: here they never are.
+ * Which of `sockets` the HTTP server holds to be idle: a request was answered and not a byte of the next one has come. Each
+ * with how much was read from it until now, which the kernel's side of Node has to be asked for: once is enough.
+ * Relies on the list of connections that the server keeps under a symbol of its own (`kConnections` of
+ * lib/_http_server.js), its `idle()` and `socket._httpMessage`, as `closeIdleConnections()` does; where the list is gone,
+ * that is called. Node 26.10 holds connections that have never sent a byte to be idle too, and the lines before it do not: here they never
+ * are.
  */
-export function idleSockets(server: HttpServer, sockets: Iterable<Socket>): Set<Socket> {
-  const idle = new Set<Socket>();
+export function idleSockets(server: HttpServer, sockets: ReadonlySet<Socket>): Map<Socket, number> {
+  const parsers = idleParsers(server);
+  if (parsers === null) return idleByClosing(server, sockets);
+  const idle = new Map<Socket, number>();
+  for (const { socket } of parsers) {
+    // A parser waits for the next request while the last one is still being answered.
+    if (socket == null || socket._httpMessage?.finished === false || !sockets.has(socket)) continue;
+    const { bytesRead } = socket;
+    if (bytesRead > 0) idle.set(socket, bytesRead);
+  }
+  return idle;
+}
+
+type ServerSocket = Socket & { readonly _httpMessage?: { readonly finished?: boolean } | null };
+
+/** The parsers that wait for a request; null where the server does not keep them, or not yet. */
+function idleParsers(server: HttpServer): readonly { readonly socket?: ServerSocket | null }[] | null {
+  const symbol = Object.getOwnPropertySymbols(server).find(
+    ({ description }) => description === 'http.server.connections',
+  );
+  const list = symbol && (server as unknown as { [symbol]?: { idle?: () => unknown } })[symbol];
+  if (typeof list?.idle !== 'function') return null;
+  const parsers = list.idle();
+  return Array.isArray(parsers) ? parsers : null;
+}
+
+/**
+ * The same without that list: `closeIdleConnections()` calls `destroy` on those that it holds to be idle, and for its
+ * duration each socket's own is replaced. With ten thousand of them that takes longer than a request should wait.
+ */
+export function idleByClosing(server: HttpServer, sockets: Iterable<Socket>): Map<Socket, number> {
+  const idle = new Map<Socket, number>();
   const replaced = new Map<Socket, PropertyDescriptor | undefined>();
   try {
     for (const socket of sockets) {
       replaced.set(socket, Object.getOwnPropertyDescriptor(socket, 'destroy'));
       socket.destroy = function record(this: Socket) {
-        if (this.bytesRead > 0) idle.add(this);
+        if (this.bytesRead > 0) idle.set(this, this.bytesRead);
         return this;
       };
     }

@@ -18,11 +18,6 @@ export class WaitingConnections {
     this.#wake = wake;
   }
 
-  /** Those of which not even the first byte has come. */
-  get sockets(): Socket[] {
-    return [...this.#stop.keys()].filter((socket) => socket.readableLength === 0);
-  }
-
   has(socket: Socket): boolean {
     return this.#stop.has(socket);
   }

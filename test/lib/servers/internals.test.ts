@@ -19,6 +19,7 @@ import {
   countAsAccepted,
   datagramType,
   descriptorOf,
+  idleByClosing,
   idleSockets,
   isReadByHttp,
   resumeReceiving,
@@ -65,12 +66,15 @@ describe.each(['http', 'https'] as const)(`the internals of Node ${process.versi
     });
   });
 
-  it('idleSockets: exactly those that were answered and have begun no other request', async () => {
+  it.each([
+    ['idleSockets', idleSockets],
+    ['idleByClosing, where Node keeps no list', idleByClosing],
+  ])('%s: exactly those that were answered and have begun no other request', async (_, find) => {
     const idle = await scene.connect();
     idle.send(request);
     await idle.until('answer');
     const [idleSocket] = sockets();
-    expect(idleSockets(server(), sockets())).toEqual(new Set([idleSocket]));
+    expect(find(server(), new Set(sockets()))).toEqual(new Map([[idleSocket, request.length]]));
 
     const half = await scene.connect();
     half.send(request + request.slice(0, 5));
@@ -84,27 +88,27 @@ describe.each(['http', 'https'] as const)(`the internals of Node ${process.versi
     await eventually(() => upgrades.length === 1);
     await eventually(() => sockets()[1]?.bytesRead === request.length + 5);
     expect(sockets().length).toBe(5);
-    expect(idleSockets(server(), sockets())).toEqual(new Set([idleSocket]));
+    expect(find(server(), new Set(sockets()))).toEqual(new Map([[idleSocket, request.length]]));
 
     // One byte of a next request makes it another.
     idle.send('G');
     await eventually(() => idleSocket?.bytesRead === request.length + 1);
-    expect(idleSockets(server(), sockets())).toEqual(new Set());
+    expect(find(server(), new Set(sockets()))).toEqual(new Map());
     expect(sockets().every(({ destroyed }) => !destroyed)).toBe(true);
     idle.send(request.slice(1));
     await idle.until('answer', 2);
   });
 
-  it('idleSockets: leaves every socket as it was', async () => {
+  it('idleByClosing: leaves every socket as it was', async () => {
     const client = await scene.connect();
     client.send(request);
     await client.until('answer');
     const [socket] = sockets() as [net.Socket];
-    idleSockets(server(), [socket]);
+    idleByClosing(server(), [socket]);
     expect(Object.hasOwn(socket, 'destroy')).toBe(false);
     const own = () => socket;
     socket.destroy = own as unknown as net.Socket['destroy'];
-    idleSockets(server(), [socket]);
+    idleByClosing(server(), [socket]);
     expect(socket.destroy).toBe(own);
     Reflect.deleteProperty(socket, 'destroy');
   });
@@ -155,8 +159,17 @@ it('descriptorOf: a closed socket has none, and the error says so', () => {
   );
 });
 
+it('idleSockets: Node keeps the list that it relies on', () => {
+  const server = http.createServer();
+  server.closeIdleConnections = () => {
+    throw new Error('the list was not found');
+  };
+  server.emit('listening');
+  expect(idleSockets(server, new Set())).toEqual(new Map());
+});
+
 it('idleSockets: none before the server has listened', () => {
-  expect(idleSockets(http.createServer(), [])).toEqual(new Set());
+  expect(idleSockets(http.createServer(), new Set())).toEqual(new Map());
 });
 
 it('setUnixAddress: address() answers with it while the server listens', async () => {
