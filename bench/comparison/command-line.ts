@@ -11,6 +11,7 @@ export interface CommandLine {
   readonly quick: boolean;
   readonly results: string | undefined;
   readonly report: boolean;
+  readonly reportOnly: boolean;
 }
 
 /** Medians need five; more make the spread better known. */
@@ -26,6 +27,7 @@ export function readCommandLine(commandArguments: string[], benchmarks: readonly
       quick: { type: 'boolean', default: false },
       results: { type: 'string' },
       report: { type: 'boolean', default: true },
+      'report-only': { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -40,5 +42,6 @@ export function readCommandLine(commandArguments: string[], benchmarks: readonly
     quick: values.quick,
     results: values.results,
     report: values.report,
+    reportOnly: values['report-only'],
   };
 }
