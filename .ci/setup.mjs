@@ -42,7 +42,7 @@ if (process.platform === 'linux' || process.platform === 'darwin') {
 step(
   'compiling TypeScript',
   // The last that is written.
-  'dist/cli/LICENCES.txt',
-  ['lib', 'tsconfig.json', 'tsconfig.build.json', '.ci/bundle-command.mjs'],
+  'dist/index.js',
+  ['lib', 'tsconfig.json', 'tsconfig.build.json', '.ci/bundle-command.mjs', '.ci/bundle-library.mjs'],
   ['run', '--silent', 'build:lib'],
 );
