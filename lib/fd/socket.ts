@@ -50,7 +50,8 @@ function validateInternet(
   defaultReuseAddress: boolean,
 ): InternetArguments {
   validateString(address, 'address');
-  if (isIP(address) === 0) {
+  // The wildcard by itself, because Node's expression for IPv6 takes milliseconds to be compiled, of every server's start.
+  if (address !== '::' && isIP(address) === 0) {
     throw invalidValue('address', 'a numeric IPv4 or IPv6 address, because names are not looked up', address);
   }
   validateInteger(port, 'port', 0, 65_535);

@@ -1,9 +1,12 @@
 import type { ServerResponse } from 'node:http';
-import { constants, type ServerHttp2Session } from 'node:http2';
+import type { ServerHttp2Session } from 'node:http2';
 import type { Server } from 'node:net';
 import { Connections, shareOf } from './connections.ts';
 import { setKeepAlive } from './internals.ts';
 import { onRequestStart } from './request-start.ts';
+
+/** NO_ERROR of RFC 9113, section 7. Node's own constant would load all of node:http2, for servers that have none. */
+const noError = 0;
 
 /** The highest stream there can be: a GOAWAY with it refuses nothing. RFC 9113, section 6.8. */
 const highestStream = 2 ** 31 - 1;
@@ -72,6 +75,6 @@ function sayGoAway(session: ServerHttp2Session): void {
   };
   const limit = setTimeout(close, roundTripLimit);
   session.once('close', () => clearTimeout(limit));
-  session.goaway(constants.NGHTTP2_NO_ERROR, highestStream);
+  session.goaway(noError, highestStream);
   if (!session.ping(close)) close();
 }
