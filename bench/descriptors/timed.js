@@ -8,6 +8,8 @@ export function timeLoop(milliseconds, roundTrip) {
 
 /** The same for a round trip that has to be awaited. */
 export async function timeAwaitedLoop(milliseconds, roundTrip) {
+  // The process at the other end has to have started.
+  await roundTrip();
   await awaitFor(milliseconds / 5, roundTrip);
   print(await awaitFor(milliseconds, roundTrip));
 }
