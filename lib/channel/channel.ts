@@ -138,7 +138,7 @@ export class ReceivingChannel extends ChannelEnd {
     }
     const message = this.#receive();
     trace('received', 'BATCH', this.control);
-    const descriptors = (message?.fds ?? []).map((fd) => new OwnedFd(fd, 'received from the predecessor'));
+    const descriptors = OwnedFd.ofAll(message?.fds ?? [], 'received from the predecessor');
     if (message === null || !message.data.equals(batchMark) || descriptors.length !== count) {
       for (const descriptor of descriptors) descriptor.close();
       throw new HandoffError(

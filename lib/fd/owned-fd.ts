@@ -1,5 +1,5 @@
 import { debuglog } from 'node:util';
-import { validateFd, validateString } from './arguments.ts';
+import { validateFd, validateFds, validateString } from './arguments.ts';
 import { close, dup } from './descriptor.ts';
 
 type Ownership = { kind: 'open' } | { kind: 'closed' } | { kind: 'released' };
@@ -20,7 +20,11 @@ function stackIfWanted(): string | undefined {
   return wanted ? new Error('made here').stack : undefined;
 }
 
-const collected = new FinalizationRegistry<Holding>((holding) => {
+const collected = new FinalizationRegistry<readonly Holding[]>((holdings) => {
+  for (const holding of holdings) closeLeaked(holding);
+});
+
+function closeLeaked(holding: Holding): void {
   if (holding.ownership.kind !== 'open') return;
   holding.ownership = { kind: 'closed' };
   process.emitWarning(
@@ -33,7 +37,19 @@ const collected = new FinalizationRegistry<Holding>((holding) => {
   } catch {
     // Somebody closed the number behind its owner's back; there is nobody to tell.
   }
-});
+}
+
+/**
+ * What the owners of one batch refer to, so that one registration does for all of them: registering takes longer than
+ * everything else about an owner, and unregistering as long again.
+ */
+class Watch {
+  readonly holdings: Holding[] = [];
+
+  constructor() {
+    collected.register(this, this.holdings);
+  }
+}
 
 /**
  * A descriptor with an owner: it is closed once, however often and by whom it is asked.
@@ -43,16 +59,36 @@ const collected = new FinalizationRegistry<Holding>((holding) => {
  */
 export class OwnedFd implements Disposable {
   readonly #holding: Holding;
+  /** Null for one that is watched by itself. */
+  readonly #watch: Watch | null;
 
   /**
    * @param fd An open descriptor, which is this object's from now on.
    * @param purpose What it is for, as errors and warnings are to call it.
    */
-  constructor(fd: number, purpose = 'descriptor') {
+  constructor(fd: number, purpose?: string);
+  /** @internal Use `ofAll()`. */
+  constructor(fd: number, purpose: string, watch: Watch);
+  constructor(fd: number, purpose = 'descriptor', watch: Watch | null = null) {
     validateFd(fd);
     validateString(purpose, 'purpose');
     this.#holding = { fd, purpose, madeAt: stackIfWanted(), ownership: { kind: 'open' } };
-    collected.register(this, this.#holding, this);
+    this.#watch = watch;
+    if (watch === null) collected.register(this, [this.#holding], this);
+    else watch.holdings.push(this.#holding);
+  }
+
+  /**
+   * Owns several descriptors that came at once, in their order, for a fraction of what it costs one by one. A leak among
+   * them is noticed when the last of these objects is garbage-collected.
+   *
+   * @param fds Open descriptors, each of which is one object's from now on.
+   * @param purpose What they are for, as errors and warnings are to call them.
+   */
+  static ofAll(fds: readonly number[], purpose = 'descriptor'): OwnedFd[] {
+    validateFds(fds, 'fds');
+    const watch = new Watch();
+    return fds.map((fd) => new OwnedFd(fd, purpose, watch));
   }
 
   /**
@@ -111,6 +147,6 @@ export class OwnedFd implements Disposable {
   // First of all, so that an error on the way cannot make a second attempt close somebody else's descriptor.
   #leave(ownership: Ownership): void {
     this.#holding.ownership = ownership;
-    collected.unregister(this);
+    if (this.#watch === null) collected.unregister(this);
   }
 }

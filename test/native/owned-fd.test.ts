@@ -97,6 +97,43 @@ test('a descriptor whose owner is garbage-collected is closed, with a warning th
   assert.equal(leak.other, true);
 });
 
+const LEAKED_BATCH = `
+  const warnings = [];
+  process.on('warning', ({ message }) => warnings.push(message.replace(/^descriptor \\d+ /, '')));
+  const [one, other] = fd.pipe();
+  const released = fd.dup(one);
+  (() => {
+    const [leaked, closed, given] = fd.OwnedFd.ofAll([one, other, released], 'of a batch');
+    closed.close();
+    given.release();
+  })();
+  for (let round = 0; round < 50 && warnings.length === 0; round++) {
+    globalThis.gc();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  const isOpen = (number) => { try { fd.getCloseOnExec(number); return true; } catch { return false; } };
+  console.log(JSON.stringify({ warnings, open: [one, other, released].map(isOpen) }));
+`;
+
+test('of a batch only those are closed that leaked', () => {
+  const result = resultOf<{ warnings: string[]; open: boolean[] }>(runModule(LEAKED_BATCH, { node: ['--expose-gc'] }));
+  assert.equal(result.warnings.length, 1);
+  assert.match(result.warnings[0] ?? '', /^\(of a batch\) was garbage-collected/);
+  assert.deepEqual(result.open, [false, false, true]);
+});
+
+test('a batch is owned one by one', () => {
+  const pair = pipe();
+  const [one, other] = OwnedFd.ofAll(pair, 'an end') as [OwnedFd, OwnedFd];
+  assert.deepEqual([one.fd, other.fd], pair);
+  one.close();
+  assert.equal(one.closed, true);
+  assert.equal(other.closed, false);
+  other.close();
+  assert.throws(() => OwnedFd.ofAll([-1]), { code: 'ERR_OUT_OF_RANGE' });
+  assert.deepEqual(OwnedFd.ofAll([]), []);
+});
+
 test('the warning tells where it was made to those who ask', () => {
   for (const options of [
     { node: ['--expose-gc'], env: { NODE_DEBUG: 'fd-handoff' } },
