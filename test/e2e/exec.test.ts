@@ -3,13 +3,16 @@ import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { close } from '../../lib/fd/descriptor.ts';
+import { bindTcp, listen } from '../../lib/fd/socket.ts';
+import { boundAddress } from '../../lib/servers/index.ts';
 import { ask } from '../support/ask.ts';
-import { CommandRun, runCommand } from '../support/command.ts';
+import { CommandRun, commandFile, runCommand } from '../support/command.ts';
 import { HeldRequest } from '../support/held-request.ts';
 import { needs } from '../support/needs.ts';
 import { plainServer, servingPid } from '../support/plain-server.ts';
 import { isAlive } from '../support/processes.ts';
-import type { Program } from '../support/program.ts';
+import { Program } from '../support/program.ts';
 import { Scene } from '../support/scene.ts';
 import { StrictLoad } from '../support/strict-load.ts';
 
@@ -122,6 +125,41 @@ test('nobody to take over from: exit code 3, or the addresses that are given for
   const second = exec(scene, {}, '--or-listen', 'web=127.0.0.1:0');
   expect((await second.event('serving')).address).toEqual(address);
   expect(await first.exited).toEqual({ code: 0, signal: null });
+});
+
+test('one that is told to replace itself starts the program anew, under strict load', async () => {
+  await using scene = new Scene();
+  const { first, port } = await nodeServer(scene);
+  const hosting = exec(scene);
+  const pid = await servingPid(hosting);
+  await first.exited;
+  const load = new StrictLoad(port);
+  await load.servedBy(pid);
+  expect(await runCommand(['status', scene.control])).toMatchObject({ code: 0 });
+  expect(await runCommand(['upgrade', scene.control])).toMatchObject({ code: 0 });
+  const next = await hosting.event('serving', (told) => told.pid !== pid);
+  expect(await hosting.exited).toEqual({ code: 0, signal: null });
+  await load.servedBy(next.pid);
+  await load.end();
+  // Nobody has told who runs it now.
+  const last = exec(scene);
+  await servingPid(last);
+});
+
+test('what a service manager has passed is there to be taken, where nobody answers', async () => {
+  await using scene = new Scene();
+  const fd = bindTcp('127.0.0.1', 0);
+  listen(fd, 511);
+  const { port } = boundAddress(fd);
+  const words = [process.execPath, commandFile, 'exec', scene.control, '--', ...plainServer];
+  const variables = 'LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web';
+  const program = scene.add(
+    new Program('sh', ['-c', `${variables} exec "$0" "$@"`, ...words], {}, undefined, { inherited: [fd] }),
+  );
+  close(fd);
+  const pid = await servingPid(program);
+  expect(await program.event('program')).toMatchObject({ LISTEN_FDNAMES: 'web' });
+  expect((await ask({ port: port as number })).servedBy).toBe(pid);
 });
 
 test('a program gets what it is to have, in that order; the rest is closed', async () => {
