@@ -1,7 +1,7 @@
 /**
  * Descriptors from one socket to another, one batch in flight, acknowledged, and closed by who receives them.
  *
- * In one process nothing but the calls is measured: `fd-handoff/fd` never waits. Between two processes each side waits for
+ * In one process nothing but the calls is measured, in processor time: `fd-handoff/fd` never waits. Between two processes each side waits for
  * the other, in its own way, and a round trip is mostly the kernel's switching between them.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -26,13 +26,17 @@ function program(name: string): string {
 }
 
 /** A contender that is the same program for every size. */
-function loops(contender: string, run: (batch: number) => Promise<Record<string, number>>): Case[] {
+function loops(
+  contender: string,
+  clock: 'nanoseconds' | 'processor',
+  run: (batch: number) => Promise<Record<string, number>>,
+): Case[] {
   return batches.map((size) => ({
     contender,
     size,
     measure: async () => {
-      const { roundTrips = 0, nanoseconds = 1 } = await run(size);
-      const perSecond = (roundTrips / nanoseconds) * 1e9;
+      const { roundTrips = 0, [clock]: time = 1 } = await run(size);
+      const perSecond = (roundTrips / time) * 1e9;
       return { roundTrips: perSecond, descriptors: perSecond * size, microseconds: 1e6 / perSecond };
     },
   }));
@@ -46,28 +50,33 @@ async function prepare({ quick }: BenchmarkOptions): Promise<Preparation> {
   const participants = new Participants();
   for (const how of ['one', 'two'] as const) {
     const processes = how === 'one' ? 'one process' : 'two processes';
+    const clock = how === 'one' ? 'processor' : 'nanoseconds';
     await participants.add(`C, ${processes}`, () => {
       const loop = compileC(program('loop.c'), folder);
-      return loops(`C, ${processes}`, (batch) => outputOf(loop, [how, String(batch), milliseconds]));
+      return loops(`C, ${processes}`, clock, (batch) => outputOf(loop, [how, String(batch), milliseconds]));
     });
     await participants.add(`Python send_fds, ${processes}`, async () => {
       await outputOf('python3', [program('loop.py'), how, '1', '1']);
-      return loops(`Python send_fds, ${processes}`, (batch) =>
+      return loops(`Python send_fds, ${processes}`, clock, (batch) =>
         outputOf('python3', [program('loop.py'), how, String(batch), milliseconds]),
       );
     });
     if (how === 'one') {
-      await participants.add('fd-handoff/fd', () => loops('fd-handoff/fd', (batch) => node('fd-loop.js', batch)));
+      await participants.add('fd-handoff/fd', () =>
+        loops('fd-handoff/fd', clock, (batch) => node('fd-loop.js', batch)),
+      );
     }
   }
   await participants.add('fd-handoff/channel', () =>
-    loops('fd-handoff/channel', (batch) => node('channel-loop.js', batch)),
+    loops('fd-handoff/channel', 'nanoseconds', (batch) => node('channel-loop.js', batch)),
   );
   await participants.add('usocket', () => {
     const usocket = resolveFetched('usocket');
-    return loops('usocket', (batch) => node('usocket-loop.cjs', batch, usocket));
+    return loops('usocket', 'nanoseconds', (batch) => node('usocket-loop.cjs', batch, usocket));
   });
-  await participants.add('child.send', () => loops('child.send', (batch) => node('child-send-loop.js', batch)));
+  await participants.add('child.send', () =>
+    loops('child.send', 'nanoseconds', (batch) => node('child-send-loop.js', batch)),
+  );
   return {
     ...participants,
     close: async () => rmSync(folder, { recursive: true }),

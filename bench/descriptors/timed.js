@@ -15,6 +15,7 @@ export async function timeAwaitedLoop(milliseconds, roundTrip) {
 }
 
 function runFor(milliseconds, roundTrip) {
+  const used = process.cpuUsage();
   const begun = process.hrtime.bigint();
   const end = begun + BigInt(Math.round(milliseconds * 1e6));
   let roundTrips = 0;
@@ -24,10 +25,12 @@ function runFor(milliseconds, roundTrip) {
     roundTrips++;
     now = process.hrtime.bigint();
   } while (now < end);
-  return { roundTrips, nanoseconds: Number(now - begun) };
+  const { user, system } = process.cpuUsage(used);
+  return { roundTrips, nanoseconds: Number(now - begun), processor: (user + system) * 1000 };
 }
 
 async function awaitFor(milliseconds, roundTrip) {
+  const used = process.cpuUsage();
   const begun = process.hrtime.bigint();
   const end = begun + BigInt(Math.round(milliseconds * 1e6));
   let roundTrips = 0;
@@ -37,7 +40,8 @@ async function awaitFor(milliseconds, roundTrip) {
     roundTrips++;
     now = process.hrtime.bigint();
   } while (now < end);
-  return { roundTrips, nanoseconds: Number(now - begun) };
+  const { user, system } = process.cpuUsage(used);
+  return { roundTrips, nanoseconds: Number(now - begun), processor: (user + system) * 1000 };
 }
 
 function print(result) {
