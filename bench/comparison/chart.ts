@@ -71,7 +71,7 @@ function questions(results: Results): Question[] {
 function specification({ title, axis, scale, bars }: Question): object {
   const grouped = bars.some(({ group }) => group !== '');
   const order = [...new Set(bars.map(({ contender }) => contender))];
-  const y = { field: 'contender', type: 'nominal', sort: order, title: null, axis: { labelLimit: 220, ticks: false } };
+  const y = { field: 'contender', type: 'nominal', sort: order, title: null, axis: { labelLimit: 280, ticks: false } };
   const quantitative = { type: 'quantitative', title: axis };
   const layers = {
     layer: [
