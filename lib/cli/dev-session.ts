@@ -167,8 +167,8 @@ export class DevSession {
   }
 
   async #start(): Promise<void> {
-    const { command, args, environment } = this.#order;
-    const program = await StartedProgram.start(command, args, environment);
+    const { command, args, environment: env, stopTimeout } = this.#order;
+    const program = await StartedProgram.start({ command, args, env, stopTimeout });
     const member: Member = { program, startedAt: performance.now(), role: 'starting' };
     this.#members.add(member);
     const ended = new AbortController();

@@ -2,24 +2,25 @@ import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
 import { controlVariable } from '../process/environment.ts';
 import type { Call } from './call.ts';
 import { type Colour, paintFor } from './colours.ts';
 import { CommandError } from './command-error.ts';
-import { parseSeconds } from './control-argument.ts';
 import { DevSession } from './dev-session.ts';
+import { parseWait } from './duration.ts';
 import { SourceWatcher, usualExtensions } from './source-watcher.ts';
 import { addSubcommand } from './subcommand.ts';
 
 /**
- * In seconds: the library's default drain and its hooks may take forty together, so that a version with a request in flight
- * ends by its own limits and not by this one.
+ * How long a program may take to end, in milliseconds. The library's default drain and its hooks may take forty seconds
+ * together: a version with a request in flight ends by its own limits and not by this one.
  */
-const defaultStopTimeout = 45;
+const defaultStopTimeout = 45_000;
 
-/** A tenth of a second: an editor that writes a file in two steps, or a formatter that runs when it is saved, is done. */
-const defaultDelay = 0.1;
+/** In milliseconds: an editor that writes a file in two steps, or a formatter that runs when it is saved, is done by then. */
+const defaultDelay = 100;
 
 /** What ends the session, and what the programs are told: SIGHUP would replace one, and means here that the terminal is gone. */
 const stops = { SIGINT: 'SIGINT', SIGTERM: 'SIGTERM', SIGHUP: 'SIGTERM' } as const;
@@ -28,9 +29,13 @@ interface DevFlags {
   readonly watchPath?: readonly string[];
   readonly ignore?: readonly string[];
   readonly ext: readonly string[];
+  /** Milliseconds. */
   readonly delay: number;
   readonly control?: string;
+  /** Milliseconds. */
   readonly stopTimeout: number;
+  readonly listen?: readonly string[];
+  readonly readyWhen?: string;
   readonly exit?: true;
   readonly stdin: boolean;
 }
@@ -40,12 +45,16 @@ export function registerDev(program: Command, call: Call): void {
     name: 'dev',
     summary: 'run a program, and start it again when its files change',
     description:
-      'Runs a program, and starts its next version beside it when a file changes: that takes over, with the listeners and the open connections. One that does not start leaves the old one serving, and its error is on the screen. The program has to call handoff(); it needs no control path, and one that it gives is not used meanwhile. One that does not call it is ended and started again.\n\nTyped on the terminal, "rs" and Enter starts it again, Ctrl-C ends it, and Ctrl-C again cuts off what is left.',
+      'Runs a program, and starts its next version beside it when a file changes: that takes over, with the listeners and the open connections. One that does not start leaves the old one serving, and its error is on the screen. The program has to call handoff(); it needs no control path, and one that it gives is not used meanwhile. One that does not call it is run with --listen, or else ended and started again.\n\nTyped on the terminal, "rs" and Enter starts it again, Ctrl-C ends it, and Ctrl-C again cuts off what is left.',
     examples: [
       ['dev -- node server.js', 'watches this folder'],
       ['dev --watch-path src --watch-path config.yaml -- node --import tsx src/server.ts', 'these and nothing else'],
       ["dev --ignore '*.test.js' --ignore public -- npm start", 'leaves out tests, and what browsers load'],
       ['dev --ext js,html,sql -- node server.js', 'files of other kinds, too'],
+      [
+        'dev --listen 8080 -- gunicorn app:app',
+        'a program in another language, which takes the listener by LISTEN_FDS',
+      ],
     ],
     exitCodes: ['usage', 'notExecutable', 'notFound'],
     otherExitCodes: [['other', "the program's own; 128 and the number of the signal that ended it"]],
@@ -58,16 +67,18 @@ export function registerDev(program: Command, call: Call): void {
         .default(usualExtensions, usualExtensions.join(',')),
     )
     .addOption(
-      new Option('--delay <seconds>', 'how long nothing more may have changed')
-        .argParser(parseSeconds)
-        .default(defaultDelay),
+      new Option('--delay <duration>', 'how long nothing more may have changed')
+        .argParser(parseWait)
+        .default(defaultDelay, '100ms'),
     )
     .option('--control <path>', 'the control path of the programs, or @name (default: one in a temporary folder)')
     .addOption(
-      new Option('--stop-timeout <seconds>', 'how long the program may take to end when it is told to')
-        .argParser(parseSeconds)
-        .default(defaultStopTimeout),
+      new Option('--stop-timeout <duration>', 'how long the program may take to end when it is told to')
+        .argParser(parseWait)
+        .default(defaultStopTimeout, '45s'),
     )
+    .option('--listen <address>', 'bind this for a program that does not call handoff() (repeatable)', collect)
+    .addOption(new Option('--ready-when <what>', 'with --listen: when it is ready; see: fd-handoff listen --help'))
     .option('--exit', 'end when the program ends by itself, instead of waiting for a change')
     .option('--no-stdin', 'do not read the terminal')
     .argument('<program>', 'what to run')
@@ -83,11 +94,10 @@ async function dev(command: string, args: readonly string[], flags: DevFlags, ca
   };
   using place = ControlPlace.of(flags.control ?? call.environment[controlVariable]);
   const session = new DevSession({
-    command,
-    args,
+    ...commandLine(command, args, flags),
     control: place.path,
     environment: { ...call.environment, [controlVariable]: place.path },
-    stopTimeout: flags.stopTimeout * 1000,
+    stopTimeout: flags.stopTimeout,
     endsWithProgram: flags.exit === true,
     say,
   });
@@ -102,7 +112,7 @@ async function dev(command: string, args: readonly string[], flags: DevFlags, ca
     // The program's own kind counts as well: app.py, say.
     extensions: [...flags.ext, ...files.map((file) => extname(file).slice(1)).filter((extension) => extension !== '')],
     ignored: flags.ignore ?? [],
-    delay: flags.delay * 1000,
+    delay: flags.delay,
     onChange: (changed) => session.restart(changed),
     onError: (error) => say('red', `not everything can be watched: ${advise(error)}`),
   });
@@ -113,6 +123,20 @@ async function dev(command: string, args: readonly string[], flags: DevFlags, ca
   } finally {
     typed?.close();
   }
+}
+
+/** One that takes its listeners by number is run behind this very command, which takes over from the one before it. */
+function commandLine(command: string, args: readonly string[], { listen, readyWhen }: DevFlags) {
+  if (listen === undefined) {
+    if (readyWhen === undefined) return { command, args };
+    throw new CommandError('--ready-when is of use with --listen only: who calls handoff() says when it is ready.', {
+      code: null,
+      exit: 'usage',
+    });
+  }
+  const ready = readyWhen === undefined ? [] : ['--ready-when', readyWhen];
+  const self = fileURLToPath(import.meta.url);
+  return { command: process.execPath, args: [self, 'listen', ...ready, ...listen, '--', command, ...args] };
 }
 
 function checkExists(path: string): string {

@@ -1,10 +1,10 @@
 import { closeSync, writeSync } from 'node:fs';
-import { constants } from 'node:os';
 import { describe } from '../fd/index.ts';
 import { type Handoff, HandoffError, type HandoffOptions, type HostedProgram, handoff } from '../index.ts';
 import { channelVariable } from '../process/environment.ts';
 import type { Call } from './call.ts';
 import { CommandError } from './command-error.ts';
+import { exitCodeOf } from './exit-code.ts';
 import type { ProgramFlags } from './program-flags.ts';
 import type { ProgramWords } from './program-words.ts';
 
@@ -71,7 +71,7 @@ async function endOf(app: Handoff, program: HostedProgram, call: Call): Promise<
   const lost = program.lost.then((exit) => ({ how: 'lost', exit }) as const);
   const closed = app.closed.then(({ reason }) => ({ how: 'closed', reason }) as const);
   const end = await Promise.race([lost, closed]);
-  if (end.how === 'closed') return end.reason === 'handoff' ? 0 : exitCodeOf(program.exit);
+  if (end.how === 'closed') return end.reason === 'handoff' ? 0 : program.exit === null ? 0 : exitCodeOf(program.exit);
   const code = exitCodeOf(end.exit);
   if (code === 0) await app.shutdown();
   else
@@ -79,12 +79,6 @@ async function endOf(app: Handoff, program: HostedProgram, call: Call): Promise<
       `fd-handoff: The program ended ${end.exit.signal === null ? `with code ${code}` : `by ${end.exit.signal}`}.`,
     );
   return code;
-}
-
-/** As a shell has it: 128 and the signal's number. */
-function exitCodeOf(exit: HostedProgram['exit']): number {
-  if (exit === null) return 0;
-  return exit.signal === null ? (exit.code ?? 1) : 128 + constants.signals[exit.signal];
 }
 
 function programOptions({ readyWhen, readyFd, stopSignal, convention }: ProgramFlags) {

@@ -1,7 +1,7 @@
 import { type Stats, statSync } from 'node:fs';
 import { basename, extname, relative, resolve, sep } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
-import picomatch from 'picomatch';
+import wildcardMatch from 'wildcard-match';
 
 /** What a program is commonly made of, and read anew when it starts. */
 export const usualExtensions: readonly string[] = ['js', 'mjs', 'cjs', 'jsx', 'json', 'ts', 'mts', 'cts', 'tsx'];
@@ -100,7 +100,7 @@ export class SourceWatcher implements AsyncDisposable {
 function matcher(patterns: readonly string[]): (path: string) => boolean {
   const tests = patterns.map((pattern) => {
     const plain = pattern.replace(/^\.\//, '').replace(/\/+$/, '');
-    const matches = picomatch(plain, { dot: true });
+    const matches = wildcardMatch(plain, '/');
     return plain.includes('/') ? matches : (path: string) => matches(basename(path));
   });
   return (path) => tests.some((test) => test(path.split(sep).join('/')));

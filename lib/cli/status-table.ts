@@ -1,12 +1,18 @@
 import { stripVTControlCharacters } from 'node:util';
-import Table from 'cli-table3';
 import { isObject, type Json, type JsonObject } from '../channel/frame.ts';
 import type { Paint } from './colours.ts';
+import { alignColumns, type Side } from './columns.ts';
 
-const titles = ['name', 'address', 'generation', 'pid', 'uptime', 'connections', 'phase'];
-
-/** Right-aligned: what is compared digit by digit. */
-const numbers = new Set(['generation', 'pid', 'uptime', 'connections']);
+/** Numbers at the right, so that they can be compared digit by digit. */
+const columns: readonly (readonly [title: string, side: Side])[] = [
+  ['name', 'left'],
+  ['address', 'left'],
+  ['generation', 'right'],
+  ['pid', 'right'],
+  ['uptime', 'right'],
+  ['connections', 'right'],
+  ['phase', 'left'],
+];
 
 /** What stands where there is nothing to be said. */
 const none = '-';
@@ -37,37 +43,9 @@ export function statusTable(status: JsonObject, paint: Paint): string {
     connections,
     common.phase,
   ]);
-  return plainTable(
-    titles.map((title) => paint('dim', title)),
-    rows,
-  );
-}
-
-/** Columns two spaces apart. Plain text: cli-table3 adds colours by itself otherwise. */
-function plainTable(head: string[], rows: string[][]): string {
-  const around = {
-    top: '',
-    'top-mid': '',
-    'top-left': '',
-    'top-right': '',
-    left: '',
-    'left-mid': '',
-    mid: '',
-    'mid-mid': '',
-  };
-  const below = { right: '', 'right-mid': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' };
-  const table = new Table({
-    head,
-    chars: { ...around, ...below, middle: '  ' },
-    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 0 },
-    colAligns: titles.map((title) => (numbers.has(title) ? 'right' : 'left')),
-  });
-  table.push(...rows);
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n');
+  const titles = columns.map(([title]) => paint('dim', title));
+  const sides = columns.map(([, side]) => side);
+  return alignColumns([titles, ...rows], sides).join('\n');
 }
 
 function socket(entry: JsonObject, kind: string): { name: string; address: string; connections: string } {

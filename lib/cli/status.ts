@@ -4,7 +4,8 @@ import { type Command, Option } from 'commander';
 import type { JsonObject } from '../channel/frame.ts';
 import { askStatus } from '../handoff/status-inquiry.ts';
 import type { Call } from './call.ts';
-import { controlArgument, parseSeconds, timeoutOption } from './control-argument.ts';
+import { controlArgument, timeoutOption } from './control-argument.ts';
+import { parseWait } from './duration.ts';
 import { describeFailure } from './failure.ts';
 import { statusTable } from './status-table.ts';
 import { addSubcommand } from './subcommand.ts';
@@ -12,7 +13,9 @@ import { addSubcommand } from './subcommand.ts';
 interface StatusOptions {
   readonly json?: true;
   readonly watch?: true;
+  /** Milliseconds. */
   readonly interval: number;
+  /** Milliseconds. */
   readonly timeout: number;
 }
 
@@ -32,10 +35,12 @@ export function registerStatus(program: Command, call: Call): void {
     .addArgument(controlArgument())
     .option('--json', 'print all of it as JSON, one object a line')
     .option('-w, --watch', 'ask again and again')
-    .addOption(new Option('--interval <seconds>', 'how long to wait in between').argParser(parseSeconds).default(1))
+    .addOption(
+      new Option('--interval <duration>', 'how long to wait in between').argParser(parseWait).default(1_000, '1s'),
+    )
     .addOption(timeoutOption())
     .action(async (control: string, options: StatusOptions) => {
-      const ask = () => askStatus(control, options.timeout * 1000);
+      const ask = () => askStatus(control, options.timeout);
       const form = (status: JsonObject) => (options.json ? JSON.stringify(status) : statusTable(status, call.paint));
       // A path that is wrong will not be right in a second.
       const first = form(await ask());
@@ -59,7 +64,7 @@ async function watch(
   while (!ended.signal.aborted) {
     if (inPlace) redraw(`${text}\n`);
     else call.say(text);
-    await delay(interval * 1000, undefined, { signal: ended.signal }).catch(() => {});
+    await delay(interval, undefined, { signal: ended.signal }).catch(() => {});
     if (ended.signal.aborted) return;
     text = await look().catch((error) => failure(error, json === true));
   }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Call } from './call.ts';
+import { alignColumns } from './columns.ts';
 import { type ExitCodeName, exitCodes } from './exit-code.ts';
 
 /** What a sub-command says of itself. */
@@ -35,7 +36,7 @@ export function addSubcommand(program: Command, call: Call, about: About): Comma
       call.debug = true;
     })
     .addHelpText('after', () => `${section(call, 'Examples:', about.examples.map(example))}`)
-    .addHelpText('after', () => section(call, 'Exit codes:', columns(codes)));
+    .addHelpText('after', () => section(call, 'Exit codes:', alignColumns(codes, ['left', 'left'])));
 }
 
 /** A titled part of the help, set apart by an empty line. */
@@ -45,9 +46,4 @@ export function section(call: Call, title: string, lines: readonly string[]): st
 
 function example([commandLine, does]: readonly [string, string]): string {
   return `fd-handoff ${commandLine}\n      ${does}`;
-}
-
-function columns(rows: readonly (readonly [string, string])[]): string[] {
-  const width = Math.max(...rows.map(([first]) => first.length));
-  return rows.map(([first, second]) => `${first.padEnd(width)}  ${second}`);
 }

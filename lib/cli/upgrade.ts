@@ -9,6 +9,7 @@ import { addSubcommand } from './subcommand.ts';
 
 interface UpgradeFlags {
   readonly json?: true;
+  /** Milliseconds. */
   readonly timeout: number;
 }
 
@@ -43,7 +44,7 @@ async function upgrade(control: string, { json, timeout }: UpgradeFlags, call: C
   let asked: number | null = null;
   try {
     const { from, to } = await requestUpgrade(control, {
-      timeout: timeout * 1000,
+      timeout,
       signal: interruption.signal,
       onProgress: (progress, by) => {
         asked = by;

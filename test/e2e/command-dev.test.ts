@@ -8,6 +8,7 @@ import { Project } from '../support/documented-program.ts';
 import { eventually } from '../support/eventually.ts';
 import { HeldRequest } from '../support/held-request.ts';
 import { needs } from '../support/needs.ts';
+import { plainServer } from '../support/plain-server.ts';
 import { isAlive } from '../support/processes.ts';
 import { Scene } from '../support/scene.ts';
 import { StrictLoad } from '../support/strict-load.ts';
@@ -190,11 +191,13 @@ test('Ctrl-C waits for what is in flight, and Ctrl-C again does not', async () =
   expect(await patient.run.exited).toEqual({ code: 0, signal: null });
 
   await using other = new Scene();
-  const impatient = new Development(other, serverOf('one', { options }));
+  const before = "app.draining.addEventListener('abort', () => tell('draining'));";
+  const impatient = new Development(other, serverOf('one', { options, before }));
   const second = await impatient.begun();
   using cut = await HeldRequest.open(second.port);
   impatient.run.signal('SIGINT');
-  await impatient.run.errors('once more: at once');
+  // The same signal twice, with nobody to receive it in between, is once.
+  await impatient.run.event('draining');
   impatient.run.signal('SIGINT');
   // The library's own code where something was cut off.
   expect(await impatient.run.exited).toEqual({ code: 1, signal: null });
@@ -258,6 +261,47 @@ test('a program that does not use the library is ended and started again', async
   expect(await development.run.exited).toEqual({ code: 0, signal: null });
 });
 
+test('with --listen one that takes its listener by number is replaced under strict load, and a failing one is not', async () => {
+  await using scene = new Scene();
+  const trigger = `${scene.folder}/trigger`;
+  const behaviour = `${scene.folder}/behaviour`;
+  writeFileSync(trigger, '');
+  writeFileSync(behaviour, 'ready-fd');
+  // Its configuration is a file, as an application's would be.
+  const start = `BEHAVIOUR=$(cat '${behaviour}') exec "$0" "$@"`;
+  const flags = ['--watch-path', trigger, '--listen', 'web=127.0.0.1:0'];
+  const run = scene.add(
+    new CommandRun(['dev', ...flags, '--', 'sh', '-c', start, ...plainServer], { folder: scene.folder }),
+  );
+  const first = await run.event('serving');
+  const { port } = first.address as { port: number };
+  await run.errors('serves, after');
+  const load = new StrictLoad(port);
+  await load.servedBy(first.pid);
+  appendFileSync(trigger, 'once more\n');
+  const second = await run.event('serving', ({ pid }) => pid !== first.pid);
+  await run.errors('serves, after', 2);
+  await load.servedBy(second.pid);
+  await eventually(() => !isAlive(first.pid));
+  writeFileSync(behaviour, 'exit');
+  appendFileSync(trigger, 'once more\n');
+  await run.errors('serves on');
+  expect((await ask({ port })).servedBy).toBe(second.pid);
+  expect(await load.end()).toBeGreaterThan(0);
+  run.signal('SIGTERM');
+  expect(await run.exited).toEqual({ code: 0, signal: null });
+  expect(isAlive(second.pid)).toBe(false);
+});
+
+test('killed by SIGKILL it leaves nobody behind', async () => {
+  await using scene = new Scene();
+  const development = new Development(scene, serverOf('one', { options }));
+  const { pid } = await development.begun();
+  development.run.signal('SIGKILL');
+  await development.run.exited;
+  await eventually(() => !isAlive(pid));
+});
+
 test('a program behind a wrapper, and one whose kind is not the usual, are watched and replaced as well', async () => {
   await using scene = new Scene();
   const development = new Development(scene, serverOf('one', { options }), {
@@ -301,10 +345,16 @@ test('what cannot be run has the exit code that shells have for it', async () =>
     expect(await run.exited).toEqual({ code, signal: null });
     expect(run.stderr).toMatch(/\nfd-handoff: ERR_HANDOFF_EXEC_FAILED: .* cannot be started: .*\n$/);
   }
+  writeFileSync(`${scene.folder}/script.js`, '');
+  const script = scene.add(new CommandRun(['dev', 'script.js'], { folder: scene.folder }));
+  expect(await script.exited).toEqual({ code: 127, signal: null });
+  expect(script.stderr).toContain('It is run by a program: node script.js\n');
   const bare = scene.add(new CommandRun(['dev'], { folder: scene.folder }));
   expect(await bare.exited).toEqual({ code: 2, signal: null });
   expect(bare.stderr).toContain("missing required argument 'program'");
   const nowhere = scene.add(new CommandRun(['dev', '--watch-path', 'src', '--', 'true'], { folder: scene.folder }));
   expect(await nowhere.exited).toEqual({ code: 2, signal: null });
+  const idle = scene.add(new CommandRun(['dev', '--ready-when', 'tcp', '--', 'true'], { folder: scene.folder }));
+  expect(await idle.exited).toEqual({ code: 2, signal: null });
   expect(nowhere.stderr).toBe('fd-handoff: There is no src to watch.\n');
 });

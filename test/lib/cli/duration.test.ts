@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { expect, it } from 'vitest';
-import { parseDuration } from '../../../lib/cli/duration.ts';
+import { parseDuration, parseWait } from '../../../lib/cli/duration.ts';
 
 it.each([
   ['30', 30_000],
@@ -15,4 +15,13 @@ it.each([
 
 it.each(['', 's', '-1', '1d', '1 s', 'soon'])('"%s" is no duration', (text) => {
   expect(() => parseDuration(text)).toThrow(InvalidArgumentError);
+});
+
+it('is no longer than a timer can be', () => {
+  expect(() => parseDuration('600h')).toThrow('24 days');
+});
+
+it('is more than nothing where something is waited for', () => {
+  expect(parseWait('1ms')).toBe(1);
+  expect(() => parseWait('0')).toThrow('more than 0');
 });

@@ -3,13 +3,14 @@ import { StartedProgram } from '../../../lib/cli/started-program.ts';
 import { eventually } from '../../support/eventually.ts';
 import { isAlive, processesWith } from '../../support/processes.ts';
 
+function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<StartedProgram> {
+  return StartedProgram.start({ command, args, env: { ...process.env, ...env }, stopTimeout: 30_000 });
+}
+
 it('is told signals by itself, and killed with everything that it has started', async () => {
   const mark = `MARK_OF_A_TEST=${process.pid}-${Math.random()}`;
   const [name = '', value] = mark.split('=');
-  const program = await StartedProgram.start('sh', ['-c', 'trap "" TERM; sleep 600 & sleep 600'], {
-    ...process.env,
-    [name]: value,
-  });
+  const program = await start('sh', ['-c', 'trap "" TERM; sleep 600 & sleep 600'], { [name]: value });
   await eventually(() => processesWith(mark).length === 3);
   program.signal('SIGTERM');
   expect(isAlive(program.pid)).toBe(true);
@@ -21,7 +22,7 @@ it('is told signals by itself, and killed with everything that it has started', 
 });
 
 it('tells how it has ended', async () => {
-  const program = await StartedProgram.start(process.execPath, ['-e', 'process.exitCode = 3'], process.env);
+  const program = await start(process.execPath, ['-e', 'process.exitCode = 3']);
   expect(await program.exited).toEqual({ code: 3, signal: null });
 });
 
@@ -29,7 +30,7 @@ it.each([
   ['no-such-program', 'notFound'],
   ['/', 'notExecutable'],
 ])('%s cannot be started', async (command, exit) => {
-  await expect(StartedProgram.start(command, [], process.env)).rejects.toMatchObject({
+  await expect(start(command, [])).rejects.toMatchObject({
     code: 'ERR_HANDOFF_EXEC_FAILED',
     exit,
     message: expect.stringContaining(`${command} cannot be started`),
