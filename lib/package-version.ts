@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 
 let version: string | null = null;
 
@@ -8,11 +8,11 @@ export function packageVersion(): string {
   return version;
 }
 
-/** One folder up from the sources as from the compiled files. */
+/** By the package's own name: compiled, this is in whichever file the entries share it by. */
 function readVersion(): string {
   try {
-    const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-    return (JSON.parse(text) as { version: string }).version;
+    const require = createRequire(import.meta.url);
+    return (require('fd-handoff/package.json') as { version: string }).version;
   } catch {
     return 'unknown';
   }
