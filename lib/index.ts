@@ -81,8 +81,10 @@ export type {
   UpgradeOptions,
 } from './options.ts';
 export type { PhaseName } from './phase.ts';
+export type { Exit } from './process/child.ts';
 export type { HostedProgram } from './process/hosted-program.ts';
 export type { Preflight, PreflightCheck, PreflightCommand } from './process/preflight.ts';
+export type { Convention } from './process/program-variables.ts';
 export type { SignalAction } from './process/signal-map.ts';
 export { type SignalPreset, signalPresets } from './process/signal-presets.ts';
 export type { SignalHooks } from './process/signals.ts';
