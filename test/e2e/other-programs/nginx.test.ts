@@ -109,9 +109,9 @@ test('a Node server in the place of a new nginx, under strict load; one that fai
     )
     .toBe(200);
   const nginx = Number(readFileSync(join(folder, 'nginx.pid'), 'utf8'));
-  // What the test ends where it fails.
-  starter.pids.add(nginx);
   const worker = (await ask({ port })).servedBy;
+  // What the test ends where it fails.
+  starter.pids.add(nginx).add(worker);
   const load = new StrictLoad(port);
   await load.servedBy(worker);
 
