@@ -15,11 +15,14 @@ export function stateOf(pid: number): string | null {
 
 /** The children of `pid` that have ended and were not waited for. */
 export function zombiesOf(pid: number): number[] {
+  return childrenOf(pid).filter((child) => stateOf(child) === 'Z');
+}
+
+export function childrenOf(pid: number): number[] {
   return read(`/proc/${pid}/task/${pid}/children`)
     .split(' ')
     .filter((text) => text !== '')
-    .map(Number)
-    .filter((child) => stateOf(child) === 'Z');
+    .map(Number);
 }
 
 /** The processes that have `text` in the environment that they were started with. */
