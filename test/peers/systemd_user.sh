@@ -17,6 +17,11 @@ if [ "$mode" = join ]; then
   exec unshare --mount --propagation private --pid --mount-proc --fork --kill-child -- sh "$0" boot "$@"
 fi
 
+if [ $$ -ne 1 ]; then
+  echo 'boot is for the first process of a PID namespace' >&2
+  exit 1
+fi
+
 # What the test and its programs need stays where it is, be it in a folder that is replaced.
 mount -t tmpfs none /run
 number=0
@@ -34,9 +39,13 @@ for folder in "$@"; do
   mount --rbind "/run/kept/$number" "$folder"
 done
 
+# Where it would write to the machine's console and kernel log.
+mount --bind /dev/null /dev/console
+mount --bind /dev/null /dev/kmsg
+
 mkdir -p /run/systemd/system /run/none /run/home
 mkdir -p -m 700 "$XDG_RUNTIME_DIR"
 env -i PATH="$PATH" HOME=/run/home XDG_RUNTIME_DIR="$XDG_RUNTIME_DIR" SYSTEMD_UNIT_PATH="$SYSTEMD_UNIT_PATH" \
   SYSTEMD_GENERATOR_PATH=/run/none SYSTEMD_ENVIRONMENT_GENERATOR_PATH=/run/none \
-  /usr/lib/systemd/systemd --user --unit=basic.target --log-target=console &
+  /usr/lib/systemd/systemd --user --unit=basic.target --log-target=null &
 read -r _ || true

@@ -6,7 +6,7 @@ import { eventually } from './eventually.ts';
  * A control group of its own below this process's, in every hierarchy that systemd keeps its services in: on a machine
  * with both versions of cgroups those are two.
  */
-export class ControlGroups implements AsyncDisposable {
+export class ControlGroups {
   readonly folders: readonly string[];
 
   /** @throws where this process may not make one */
@@ -19,7 +19,7 @@ export class ControlGroups implements AsyncDisposable {
   }
 
   /** Removes them; whoever was in them has ended. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  async remove(): Promise<void> {
     // A process that was killed leaves its group a little later than it is waited for.
     for (const folder of this.folders) await eventually(() => removed(folder));
   }

@@ -3,11 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Program } from './program.ts';
 
+/** What a test has started. */
+interface Ended {
+  end(): Promise<void>;
+}
+
 /** A test's folder and the programs in it; disposing of it leaves nothing behind. */
 export class Scene implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'fd-handoff-'));
   readonly control = join(this.folder, 'control.sock');
-  readonly #programs: Program[] = [];
+  readonly #started: Ended[] = [];
 
   /** Starts a server with this scene's control path. */
   server(env: NodeJS.ProcessEnv = {}): Program {
@@ -19,13 +24,13 @@ export class Scene implements AsyncDisposable {
     return this.add(Program.server({ CONTROL: this.control, ...env }, { detached: true }));
   }
 
-  add<Added extends Program>(program: Added): Added {
-    this.#programs.push(program);
-    return program;
+  add<Added extends Ended>(started: Added): Added {
+    this.#started.push(started);
+    return started;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#programs.map((program) => program.end()));
+    await Promise.all(this.#started.map((started) => started.end()));
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -8,12 +8,13 @@ import { ControlGroups } from './control-groups.ts';
 import { needs } from './needs.ts';
 import { childrenOf } from './processes.ts';
 import { Program } from './program.ts';
+import type { Scene } from './scene.ts';
 
 const script = fileURLToPath(new URL('../peers/systemd_user.sh', import.meta.url));
 const project = fileURLToPath(new URL('../..', import.meta.url));
 
-/** `%t` in its units. */
-const runtime = '/run/user/0';
+/** `%t` in its units. Not `/run/user/0`: before it is there, the one that answers could be the machine's. */
+const runtime = '/run/fd-handoff-systemd';
 
 /** A unit's properties, as `systemctl show` has them. */
 export type Properties = Readonly<Record<string, string>>;
@@ -23,7 +24,7 @@ export type Properties = Readonly<Record<string, string>>;
  * test. The network is this machine's. The ids of its processes, those that a server answers with included, are those of
  * its own namespace: nothing here may be killed by them.
  */
-export class Systemd implements AsyncDisposable {
+export class Systemd {
   readonly #program: Program;
   readonly #groups: ControlGroups;
   readonly #folder: string;
@@ -35,11 +36,10 @@ export class Systemd implements AsyncDisposable {
   }
 
   /**
-   * Starts one with these units, or skips the test, and says why, where this machine does not let one be started.
-   *
-   * @param folder where the units go; it is at the same path for them
+   * Starts one with these units, which ends with the scene, or skips the test, and says why, where this machine does not
+   * let one be started. The scene's folder is at the same path for its services.
    */
-  static async start(context: TestContext, folder: string, units: Readonly<Record<string, string>>): Promise<Systemd> {
+  static async start(context: TestContext, scene: Scene, units: Readonly<Record<string, string>>): Promise<Systemd> {
     if (process.getuid?.() !== 0) context.skip('only root can start a systemd in namespaces of its own');
     needs(context, '/usr/lib/systemd/systemd', '--version');
     needs(context, 'unshare', '--version');
@@ -49,6 +49,7 @@ export class Systemd implements AsyncDisposable {
       context.skip('this machine allows no namespaces: a container needs CAP_SYS_ADMIN for a systemd of its own');
     }
     const groups = controlGroups(context);
+    const { folder } = scene;
     const unitFolder = join(folder, 'units');
     mkdirSync(unitFolder);
     for (const [name, text] of Object.entries({ 'basic.target': basicTarget, ...units })) {
@@ -61,13 +62,12 @@ export class Systemd implements AsyncDisposable {
       undefined,
       { stdin: 'pipe' },
     );
-    const systemd = new Systemd(program, groups, folder);
+    const systemd = scene.add(new Systemd(program, groups, folder));
     try {
       await expect
         .poll(() => systemd.systemctl('is-active', 'basic.target').catch(String), { timeout: 30_000 })
         .toBe('active');
     } catch (cause) {
-      await systemd[Symbol.asyncDispose]();
       throw new Error(`systemd did not start: ${program.stderr}`, { cause });
     }
     return systemd;
@@ -113,24 +113,25 @@ export class Systemd implements AsyncDisposable {
     return Number((await this.shows(unit, { ActiveState: 'active', SubState: 'running' })).MainPID);
   }
 
-  /** The path outside of a path of its services. */
+  /** The path outside of what is at `%t/` and this for its services. */
   path(inside: string): string {
-    return `/proc/${this.#init}/root${inside}`;
+    return `/proc/${this.#init}/root${runtime}/${inside}`;
   }
 
   /** What the units that write to `output` have said, for an error that is to be understood. */
   get said(): string {
-    return readFileSync(this.output, 'utf8') + this.#program.stderr;
+    return (existsSync(this.output) ? readFileSync(this.output, 'utf8') : '') + this.#program.stderr;
   }
 
+  /** The file in the scene's folder. */
   get output(): string {
     return join(this.#folder, 'output');
   }
 
   /** Everything in the namespace ends with its first process, and that with whoever has started it. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  async end(): Promise<void> {
     await this.#program.end();
-    await this.#groups[Symbol.asyncDispose]();
+    await this.#groups.remove();
   }
 
   get #init(): number {
