@@ -93,10 +93,11 @@ export class DevSession {
 
   /** Starts the program; resolves with the exit code of this process when the session is over. */
   async run(): Promise<number> {
+    // From now on nothing is missed, whatever is awaited first.
+    const news = on(this.#news, 'news', { signal: this.#over.signal }) as AsyncIterable<[News]>;
     const owner = await this.#ask();
     if (owner.is === 'answering') this.#owner = owner.pid;
-    const news = on(this.#news, 'news', { signal: this.#over.signal }) as AsyncIterable<[News]>;
-    await this.#start();
+    if (!this.#over.signal.aborted) await this.#start();
     try {
       for await (const [item] of news) await this.#hear(item);
     } catch (error) {
