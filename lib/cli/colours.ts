@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 /** As much of an output as the question for colours needs. */
 export interface Output {
   readonly isTTY?: boolean;
-  hasColors?(): boolean;
+  hasColors?(environment: object): boolean;
   write(text: string): unknown;
 }
 
@@ -25,7 +25,9 @@ export function paintFor(output: Output, environment: NodeJS.ProcessEnv): Paint 
   return (colour, text) => (text === '' ? '' : styleText(colour, text, styleAlways));
 }
 
-export function hasColours(output: Output, { FORCE_COLOR = '', NO_COLOR = '' }: NodeJS.ProcessEnv): boolean {
+export function hasColours(output: Output, environment: NodeJS.ProcessEnv): boolean {
+  const { FORCE_COLOR = '', NO_COLOR = '', ...others } = environment;
   if (FORCE_COLOR !== '') return FORCE_COLOR !== '0' && FORCE_COLOR !== 'false';
-  return NO_COLOR === '' && output.isTTY === true && output.hasColors?.() === true;
+  // Without the two: Node 22 takes an empty NO_COLOR for one that is set.
+  return NO_COLOR === '' && output.isTTY === true && output.hasColors?.(others) === true;
 }

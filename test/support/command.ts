@@ -7,8 +7,8 @@ import { Program } from './program.ts';
 /** The command as it is installed. */
 export const commandFile = fileURLToPath(new URL('../../dist/cli/fd-handoff.js', import.meta.url));
 
-/** Nothing of what surrounds a test decides about colours. */
-const plain: NodeJS.ProcessEnv = { NO_COLOR: '', FORCE_COLOR: '', FD_HANDOFF_DEBUG: '' };
+/** Nothing of what surrounds a test decides about colours. Not even empty: Node 22 warns of the two together. */
+const plain: NodeJS.ProcessEnv = { NO_COLOR: undefined, FORCE_COLOR: undefined, FD_HANDOFF_DEBUG: undefined };
 
 /** Runs the command to its end, without a terminal. */
 export function runCommand(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Outcome> {

@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { type DevOrder, DevSession } from '../../../lib/cli/dev-session.ts';
 import { ControlStub } from '../../support/control-stub.ts';
@@ -26,9 +27,9 @@ class Session extends DevSession implements Disposable {
     this.folder = folder;
   }
 
-  says(text: string): Promise<void> {
+  says(text: string, count = 1): Promise<void> {
     return eventually(
-      () => this.said.some((line) => line.includes(text)),
+      () => this.said.filter((line) => line.includes(text)).length >= count,
       () => this.said,
     );
   }
@@ -44,10 +45,14 @@ it('names three files of a change, and counts the rest', async () => {
   await session.says('ended with code 3: nobody serves, waiting for a change');
   session.restart(['a.js', 'b.js']);
   await session.says('changed: a.js, b.js');
+  // One that has not ended yet is ended, and that is not told.
+  await session.says('ended with code 3', 2);
   session.restart(['a.js', 'b.js', 'c.js', 'd.js', 'e.js']);
   await session.says('changed: a.js, b.js, c.js and 2 more');
+  await session.says('ended with code 3', 3);
   session.restart();
   await session.says('starting again');
+  await session.says('ended with code 3', 4);
   session.stop('SIGTERM');
   // The last that was known of the program.
   expect(await over).toBe(3);
@@ -58,9 +63,27 @@ it('resolves with what the program ended by, as a shell has it', async () => {
   expect(await session.run()).toBe(137);
 });
 
-it('rejects where the program cannot be started, but not where it could be started before', async () => {
-  using never = new Session('', { command: 'no-such-program' });
-  await expect(never.run()).rejects.toMatchObject({ code: 'ERR_HANDOFF_EXEC_FAILED', exit: 'notFound' });
+it('rejects where the program cannot be started', async () => {
+  using session = new Session('', { command: 'no-such-program' });
+  await expect(session.run()).rejects.toMatchObject({ code: 'ERR_HANDOFF_EXEC_FAILED', exit: 'notFound' });
+});
+
+it('waits for a program that could be started, and is not there any more', async () => {
+  using folder = new TemporaryFolder();
+  const program = folder.file('program');
+  const install = () => writeFileSync(program, '#!/bin/sh\nexit 3\n', { mode: 0o755 });
+  install();
+  using session = new Session('', { command: program, args: [] });
+  const over = session.run();
+  await session.says('ended with code 3');
+  rmSync(program);
+  session.restart(['program']);
+  await session.says(`${program} cannot be started: `);
+  install();
+  session.restart(['program']);
+  await session.says('ended with code 3', 2);
+  session.stop('SIGTERM');
+  expect(await over).toBe(3);
 });
 
 it('is over before it has begun where it is told so', async () => {
