@@ -14,8 +14,17 @@ export class ControlGroups {
     const name = `fd-handoff-${process.pid}-${Math.random().toString(36).slice(2)}`;
     const folders = hierarchies().map((folder) => join(folder, name));
     if (folders.length === 0) throw new Error('no hierarchy of systemd or of version 2 is mounted');
-    for (const folder of folders) mkdirSync(folder);
-    this.folders = folders;
+    const made: string[] = [];
+    try {
+      for (const folder of folders) {
+        mkdirSync(folder);
+        made.push(folder);
+      }
+    } catch (error) {
+      for (const folder of made) rmdirSync(folder);
+      throw error;
+    }
+    this.folders = made;
   }
 
   /** Removes them; whoever was in them has ended. */
