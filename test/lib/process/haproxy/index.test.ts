@@ -18,12 +18,13 @@ it('nobody gives nothing', async () => {
 it('who is no HAProxy is told apart', async () => {
   using folder = new TemporaryFolder();
   const path = folder.file('stats.sock');
-  const server = net.createServer((socket) => socket.end('220 mail.example.org\n'));
+  // One that reads notices that the other end is closed, and is gone with it.
+  const server = net.createServer((socket) => socket.resume().end('220 mail.example.org\n'));
   await new Promise<void>((resolve) => {
     server.listen(path, resolve);
   });
   await expect(takeFromHaproxy(path)).rejects.toMatchObject({ code: 'ERR_HANDOFF_PROTOCOL' });
-  server.close();
+  await new Promise((resolve) => server.close(resolve));
 });
 
 it('what nobody has taken over is closed', async () => {
