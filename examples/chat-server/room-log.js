@@ -6,6 +6,9 @@ import { closeSync, fstatSync, openSync, readSync, watch, writeSync } from 'node
 
 const newline = 10;
 
+/** No entry is longer: it is one message of one member. */
+const longestEntry = 64 * 1024;
+
 /** How long what was said is kept at hand for those who are on the move, in milliseconds: longer than a drain. */
 const memory = 60_000;
 
@@ -24,7 +27,7 @@ export class RoomLog {
   constructor(path, onEntry) {
     this.#file = openSync(path, 'a+');
     this.#onEntry = onEntry;
-    this.#position = fstatSync(this.#file).size;
+    this.#position = this.#nextEntry();
     this.#watcher = watch(path, { persistent: false }, () => this.#readSoon());
     this.#forgetting = setInterval(() => this.#forget(), memory / 4).unref();
   }
@@ -48,6 +51,15 @@ export class RoomLog {
     this.#watcher.close();
     if (this.#reading !== null) clearImmediate(this.#reading);
     closeSync(this.#file);
+  }
+
+  /** Where the next entry begins. The last one may not be written to its end: others append while this process starts. */
+  #nextEntry() {
+    const { size } = fstatSync(this.#file);
+    const tail = Buffer.alloc(Math.min(size, longestEntry));
+    const from = size - tail.length;
+    const length = readSync(this.#file, tail, 0, tail.length, from);
+    return from + tail.subarray(0, length).lastIndexOf(newline) + 1;
   }
 
   /** Once a turn, however many have appended. */

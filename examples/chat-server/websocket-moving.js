@@ -43,7 +43,8 @@ export async function moveWebSocket(app, route, webSocket, describe, { timeout =
   while (isMovable(webSocket) && !isAtBoundary(webSocket)) {
     if (!(await isSettledBefore(deadline, webSocket))) return false;
   }
-  if (!isMovable(webSocket)) return false;
+  // The successor may have died while the boundary was waited for: after a give-back there is nobody to move to.
+  if (!isMovable(webSocket) || !app.draining.aborted) return false;
   // No pause from here to move(), which stops the reading.
   const head = unusedBytes(webSocket);
   return app.move(route, socketOf(webSocket), { data: saved(webSocket, describe()), head });
