@@ -11,7 +11,6 @@ function filesBelow(folder: string): string[] {
 }
 
 test('the package holds the types of lib/, what contents.txt lists, and no more', () => {
-  // `npm run build:lib` removes nothing of what it made before: for a name too many, remove dist/ and build it again.
   // Of lib/cli one file is made, which contents.txt lists.
   const sources = filesBelow(join(root, 'lib')).filter((name) => !name.startsWith('cli/'));
   const types = sources.map((name) => join('dist', `${name.slice(0, -'.ts'.length)}.d.ts`));
