@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, on } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** A line that a test program has told. */
@@ -55,7 +56,9 @@ export class Program {
     });
     process.once('exit', this.#killAll);
     this.exited = new Promise((resolve) => {
-      this.child.once('exit', (code, signal) => {
+      this.child.once('exit', async (code, signal) => {
+        // What it has written is in the pipes, and is read within the next turns. Their end may not come: a successor has them.
+        for (let turns = 0; turns < 3; turns++) await turn();
         resolve({ code, signal });
         this.#news.emit('news');
       });
