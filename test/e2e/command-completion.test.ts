@@ -18,8 +18,8 @@ class CompletionScene extends Scene {
     super();
     const programs = `${this.folder}/programs`;
     mkdirSync(programs);
-    mkdirSync(`${this.folder}/work`);
-    writeFileSync(`${this.folder}/work/control.sock`, '');
+    mkdirSync(`${this.folder}/place`);
+    writeFileSync(`${this.folder}/place/control.sock`, '');
     writeFileSync(
       `${programs}/fd-handoff`,
       `#!/bin/sh
@@ -42,7 +42,7 @@ echo "{\\"event\\":\\"called\\",\\"pid\\":$$,\\"args\\":\\"$*\\"}"
   /** What the command was called with once `typed` was typed on a terminal. */
   async typed(command: string, setUp: string, typed: string): Promise<unknown> {
     const args = ['-qfec', command, '/dev/null'];
-    await using shell = new ShellOnTerminal('script', args, this.env, `${this.folder}/work`, { stdin: 'pipe' });
+    await using shell = new ShellOnTerminal('script', args, this.env, `${this.folder}/place`, { stdin: 'pipe' });
     // Typed ahead, keys would be echoed by the terminal instead of being read by the line editor.
     shell.child.stdin?.write(`${setUp}; echo "{\\"event\\":\\"set-up\\",\\"pid\\":$$}"\n`);
     await shell.event('set-up');
@@ -82,7 +82,7 @@ test('a real fish completes sub-commands, options and values', async (context) =
   const script = await scene.scriptFor('fish');
   const completed = (line: string) =>
     execFileSync('fish', ['--no-config', '-c', `source ${script}; complete -C '${line}'`], {
-      cwd: `${scene.folder}/work`,
+      cwd: `${scene.folder}/place`,
       env: scene.env,
       encoding: 'utf8',
     });
