@@ -11,6 +11,7 @@ import { CommandRun, commandFile, runCommand } from '../support/command.ts';
 import { HeldRequest } from '../support/held-request.ts';
 import { needs } from '../support/needs.ts';
 import { plainServer, servingPid } from '../support/plain-server.ts';
+import { portOf } from '../support/port-of.ts';
 import { isAlive } from '../support/processes.ts';
 import { Program } from '../support/program.ts';
 import { Scene } from '../support/scene.ts';
@@ -18,8 +19,7 @@ import { StrictLoad } from '../support/strict-load.ts';
 
 async function nodeServer(scene: Scene, env: NodeJS.ProcessEnv = {}): Promise<{ first: Program; port: number }> {
   const first = scene.server({ LISTENERS: '[{"port":0,"host":"127.0.0.1"}]', ...env });
-  const { addresses } = await first.ready(0);
-  return { first, port: (addresses as { port: number }[])[0]?.port as number };
+  return { first, port: await portOf(first) };
 }
 
 function exec(scene: Scene, env: NodeJS.ProcessEnv = {}, ...flags: readonly string[]): Program {

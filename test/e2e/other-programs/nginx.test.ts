@@ -1,5 +1,4 @@
 // nginx (Debian's) as a successor, by its variable NGINX, and as a predecessor, whose "new binary" is a Node server.
-
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
@@ -17,6 +16,7 @@ import { ask } from '../../support/ask.ts';
 import { CommandRun } from '../../support/command.ts';
 import { freePort } from '../../support/free-port.ts';
 import { needs } from '../../support/needs.ts';
+import { portOf } from '../../support/port-of.ts';
 import { isAlive } from '../../support/processes.ts';
 import { Program, serverProgram } from '../../support/program.ts';
 import { Scene } from '../../support/scene.ts';
@@ -66,8 +66,7 @@ test('Node, nginx, another nginx, Node again, under strict load', async (context
   await using scene = new Scene();
   const LISTENERS = '[{"name":"web","port":0,"host":"127.0.0.1"}]';
   const first = scene.server({ LISTENERS });
-  const { addresses } = await first.ready(0);
-  const port = (addresses as { port: number }[])[0]?.port as number;
+  const port = await portOf(first);
   const load = new StrictLoad(port);
   await load.servedBy(first.pid);
   let before = first;

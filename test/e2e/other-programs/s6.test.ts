@@ -8,6 +8,7 @@ import { ask } from '../../support/ask.ts';
 import { commandFile } from '../../support/command.ts';
 import { needs } from '../../support/needs.ts';
 import { plainServer, servingPid } from '../../support/plain-server.ts';
+import { portOf } from '../../support/port-of.ts';
 import { Program } from '../../support/program.ts';
 import { Scene } from '../../support/scene.ts';
 
@@ -78,8 +79,7 @@ test('a program that says it on a descriptor of its own choice: s6-notifyoncheck
   needsS6(context);
   await using scene = new Scene();
   const first = scene.server({ LISTENERS: '[{"port":0,"host":"127.0.0.1"}]' });
-  const { addresses } = await first.ready(0);
-  const port = (addresses as { port: number }[])[0]?.port as number;
+  const port = await portOf(first);
   const service = new SupervisedService(scene);
   const serving = join(scene.folder, 'serving');
   mkdirSync(join(service.folder, 'data'));

@@ -6,6 +6,7 @@ import { ask } from '../../support/ask.ts';
 import { CommandRun } from '../../support/command.ts';
 import { freePort } from '../../support/free-port.ts';
 import { needs } from '../../support/needs.ts';
+import { portOf } from '../../support/port-of.ts';
 import { Program, serverProgram } from '../../support/program.ts';
 import { Scene } from '../../support/scene.ts';
 import { StrictLoad } from '../../support/strict-load.ts';
@@ -64,8 +65,7 @@ test('Node, Starlet, Node again, under strict load', async (context) => {
   await using scene = new Scene();
   const LISTENERS = '[{"name":"web","port":0,"host":"127.0.0.1"}]';
   const first = scene.server({ LISTENERS });
-  const { addresses } = await first.ready(0);
-  const port = (addresses as { port: number }[])[0]?.port as number;
+  const port = await portOf(first);
   const load = new StrictLoad(port);
   await load.servedBy(first.pid);
   const flags = ['--convention', 'server-starter', '--ready-when', 'http:/'];
