@@ -51,8 +51,8 @@ export class ProgramProcess {
   static async start(plan: ProgramPlan, outer: AbortSignal): Promise<ProgramProcess> {
     const { readyTimeout, readiness } = plan;
     using deadline = Deadline.after(readyTimeout, `The program was not ready (${saysOf(readiness)})`, outer);
-    const notify = new NotifyListener();
     using ready = new ReadyPipe();
+    const notify = new NotifyListener();
     let child: Child;
     try {
       child = await spawnProgram(plan, ready, notify);
