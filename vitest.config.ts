@@ -14,5 +14,7 @@ export default defineConfig({
     // Generous on purpose: a test ends by an event, this only ends one that hangs.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // The same for what a test asks again and again until it holds.
+    expect: { poll: { timeout: 30_000 } },
   },
 });

@@ -128,7 +128,8 @@ test('signals that come while a process leaves do not kill it', async () => {
       left = true;
     });
     while (!left) {
-      program.signal('SIGTERM');
+      // Not by the pid: it may be gone, and its output not read to the end yet.
+      program.child.kill('SIGTERM');
       await delay(1);
     }
     expect(await program.exited).toEqual({ code: 0, signal: null });

@@ -7,8 +7,16 @@ import { Program } from './program.ts';
 /** The command as it is installed. */
 export const commandFile = fileURLToPath(new URL('../../dist/cli/fd-handoff.js', import.meta.url));
 
-/** Nothing of what surrounds a test decides about colours. Not even empty: Node 22 warns of the two together. */
-const plain: NodeJS.ProcessEnv = { NO_COLOR: undefined, FORCE_COLOR: undefined, FD_HANDOFF_DEBUG: undefined };
+/**
+ * Nothing of what surrounds a test decides about colours: Node gives none where `CI` is set. Not even empty: Node 22
+ * warns of NO_COLOR and FORCE_COLOR together.
+ */
+const plain: NodeJS.ProcessEnv = {
+  CI: undefined,
+  NO_COLOR: undefined,
+  FORCE_COLOR: undefined,
+  FD_HANDOFF_DEBUG: undefined,
+};
 
 /** Runs the command to its end, without a terminal. */
 export function runCommand(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Outcome> {
@@ -60,6 +68,7 @@ export class CommandRun extends Program {
 /** How long a text may take to come; it ends a test that hangs. */
 const deadline = 30_000;
 
+/** `script` has a shell run the line, the user's or `sh`; with `exec`, since some stay beside it and get its Ctrl-C too. */
 function onTerminal(line: readonly string[]): string[] {
-  return ['script', '-qefc', line.map((word) => `'${word}'`).join(' '), '/dev/null'];
+  return ['script', '-qefc', `exec ${line.map((word) => `'${word}'`).join(' ')}`, '/dev/null'];
 }
