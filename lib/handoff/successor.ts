@@ -8,14 +8,8 @@ import type { OwnedFd } from '../fd/owned-fd.ts';
 import { type Arriving, receiveConnections } from './connection-transfer.ts';
 import { helloPayload, type Intent, protocolVersion } from './hello.ts';
 import type { Inheritance } from './inheritance.ts';
-import {
-  controlName,
-  type Inherited,
-  isManifestEntry,
-  type ManifestEntry,
-  readyName,
-  verifyDescriptor,
-} from './manifest.ts';
+import { InheritedDescriptors } from './inherited-descriptors.ts';
+import { type Inherited, isManifestEntry, type ManifestEntry, readyName, verifyDescriptor } from './manifest.ts';
 import { abortPayload, type Mode } from './predecessor.ts';
 import { announceReady } from './ready-pipe.ts';
 import { isStateEntry, type SavedState, StateAssembler } from './state.ts';
@@ -58,13 +52,12 @@ export interface AfterCommit {
  * One takeover from the successor's side: what it was offered, and the connection to the predecessor until that one is
  * gone. Whatever is not taken out of it is closed with it.
  */
-export class Takeover implements Inheritance {
+export class Takeover extends InheritedDescriptors implements Inheritance {
   readonly rehearsed = false;
   readonly mode: Mode;
   readonly generation: number;
   readonly predecessor: { readonly pid: number; readonly generation: number };
   readonly #channel: ReceivingChannel;
-  readonly #inherited: Map<string, Inherited>;
   readonly #states: Map<string, SavedState>;
   readonly #lateStates: ReadonlySet<string>;
   #settleLateStates: () => void = () => {};
@@ -83,16 +76,16 @@ export class Takeover implements Inheritance {
     mode: Mode;
     predecessor: { pid: number; generation: number };
     channel: ReceivingChannel;
-    inherited: Map<string, Inherited>;
+    inherited: readonly Inherited[];
     states: Map<string, SavedState>;
     lateStates: ReadonlySet<string>;
     assembler: StateAssembler;
   }) {
+    super(fields.inherited);
     this.mode = fields.mode;
     this.predecessor = fields.predecessor;
     this.generation = fields.predecessor.generation + 1;
     this.#channel = fields.channel;
-    this.#inherited = fields.inherited;
     this.#states = fields.states;
     this.#lateStates = fields.lateStates;
     this.#assembler = fields.assembler;
@@ -164,33 +157,6 @@ export class Takeover implements Inheritance {
     }
   }
 
-  /** Everything that nobody has taken yet; it stays here. */
-  get held(): readonly Inherited[] {
-    return [...this.#inherited.values()];
-  }
-
-  /** The inherited descriptors that nobody has taken yet, the reserved ones left out. */
-  get unclaimed(): ManifestEntry[] {
-    return [...this.#inherited.values()]
-      .map(({ entry }) => entry)
-      .filter(({ name }) => name !== readyName && name !== controlName);
-  }
-
-  /** Takes a descriptor out: it is the caller's from now on. */
-  take(name: string): Inherited | null {
-    const found = this.#inherited.get(name) ?? null;
-    this.#inherited.delete(name);
-    return found;
-  }
-
-  putBack(inherited: Inherited): void {
-    this.#inherited.set(inherited.entry.name, inherited);
-  }
-
-  borrow(name: string): number | null {
-    return this.#inherited.get(name)?.descriptor.fd ?? null;
-  }
-
   /** The state of that name: its value, the promise of a late one, or null where the predecessor has none. */
   state(name: string): SavedState | 'late' | null {
     return this.#states.get(name) ?? (this.#lateStates.has(name) ? 'late' : null);
@@ -229,7 +195,7 @@ export class Takeover implements Inheritance {
     // queue that nobody serves. Without any name it is what tells the predecessor that this process has outlived its
     // newline.
     if (this.mode === 'replace') control.send('UNCLAIMED', { names: unclaimed });
-    this.#closeInherited();
+    this.closeHeld();
     const missing = new Set(this.#lateStates);
     if (missing.size === 0) this.#settleLateStates();
     let end: PredecessorEnd = { how: 'died' };
@@ -274,20 +240,15 @@ export class Takeover implements Inheritance {
   /** Gives the takeover up before it was decided: the predecessor stays, and what was received is closed. */
   abort(error: unknown): void {
     this.#channel.control.send('ABORT', abortPayload(error));
-    this.#closeInherited();
+    this.closeHeld();
     this.#givenUp = true;
     void this.#channel.end();
   }
 
   [Symbol.dispose](): void {
     this.#givenUp = true;
-    this.#closeInherited();
+    this.closeHeld();
     this.#channel[Symbol.dispose]();
-  }
-
-  #closeInherited(): void {
-    for (const { descriptor } of this.#inherited.values()) descriptor.close();
-    this.#inherited.clear();
   }
 }
 
@@ -311,15 +272,15 @@ function nullIfGone(error: unknown): null {
   throw error;
 }
 
-function verifyAll(entries: readonly ManifestEntry[], descriptors: readonly OwnedFd[]): Map<string, Inherited> {
-  const inherited = new Map<string, Inherited>();
-  for (const [index, entry] of entries.entries()) {
+function verifyAll(entries: readonly ManifestEntry[], descriptors: readonly OwnedFd[]): Inherited[] {
+  const names = new Set<string>();
+  return entries.map((entry, index) => {
     const descriptor = descriptors[index] as OwnedFd;
     verifyDescriptor(entry, descriptor);
-    if (inherited.has(entry.name)) {
+    if (names.has(entry.name)) {
       throw new HandoffError('ERR_HANDOFF_PROTOCOL', `The offer lists "${entry.name}" twice.`);
     }
-    inherited.set(entry.name, { entry, descriptor });
-  }
-  return inherited;
+    names.add(entry.name);
+    return { entry, descriptor };
+  });
 }

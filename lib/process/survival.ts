@@ -8,13 +8,12 @@ import { HandoffError } from '../fd/handoff-error.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import type { Arriving } from '../handoff/connection-transfer.ts';
 import type { Inheritance } from '../handoff/inheritance.ts';
+import { InheritedDescriptors } from '../handoff/inherited-descriptors.ts';
 import {
-  controlName,
   describeForManifest,
   type Inherited,
   type ManifestEntry,
   type NamedDescriptor,
-  readyName,
   verifyDescriptor,
 } from '../handoff/manifest.ts';
 import type { SavedState } from '../handoff/state.ts';
@@ -30,24 +29,23 @@ interface Record {
 }
 
 /** What survived the exec of this process: its own descriptors and state. */
-export class Survival implements Inheritance, Disposable {
+export class Survival extends InheritedDescriptors implements Inheritance, Disposable {
   readonly rehearsed = false;
   readonly generation: number;
   readonly predecessor: { readonly pid: number; readonly generation: number };
-  readonly #descriptors: Map<string, Inherited>;
   readonly #states: Map<string, SavedState>;
   #connections: readonly Arriving[];
 
   private constructor(
     generation: number,
-    descriptors: Map<string, Inherited>,
+    inherited: readonly Inherited[],
     states: Map<string, SavedState>,
     connections: readonly Arriving[],
   ) {
+    super(inherited);
     this.#connections = connections;
     this.generation = generation + 1;
     this.predecessor = { pid: process.pid, generation };
-    this.#descriptors = descriptors;
     this.#states = states;
   }
 
@@ -62,14 +60,13 @@ export class Survival implements Inheritance, Disposable {
     if (!/^\d{1,9}$/.test(value)) throw unreadable(value, 'it is no descriptor number');
     using file = new OwnedFd(Number(value), 'the record of what survived the exec');
     const record = readRecord(file, value);
-    const descriptors = new Map<string, Inherited>();
-    for (const [index, entry] of record.entries.entries()) {
+    const inherited = record.entries.map((entry, index): Inherited => {
       const fd = record.fds[index] as number;
       setCloseOnExec(fd, true);
       const descriptor = new OwnedFd(fd, `the descriptor "${entry.name}"`);
       verifyDescriptor(entry, descriptor);
-      descriptors.set(entry.name, { entry, descriptor });
-    }
+      return { entry, descriptor };
+    });
     const states = record.states.map(({ name, late, bytes, json }): [string, SavedState] => [
       name,
       { name, late, value: bytes === null ? JSON.parse(json as string) : Buffer.from(bytes, 'base64') },
@@ -79,27 +76,7 @@ export class Survival implements Inheritance, Disposable {
       const descriptor = new OwnedFd(fd, `a connection of "${route}"`);
       return { route, descriptor, head: Buffer.from(head, 'base64'), data };
     });
-    return new Survival(record.generation, descriptors, new Map(states), connections);
-  }
-
-  get unclaimed(): ManifestEntry[] {
-    return [...this.#descriptors.values()]
-      .map(({ entry }) => entry)
-      .filter(({ name }) => name !== readyName && name !== controlName);
-  }
-
-  take(name: string): Inherited | null {
-    const found = this.#descriptors.get(name) ?? null;
-    this.#descriptors.delete(name);
-    return found;
-  }
-
-  putBack(inherited: Inherited): void {
-    this.#descriptors.set(inherited.entry.name, inherited);
-  }
-
-  borrow(name: string): number | null {
-    return this.#descriptors.get(name)?.descriptor.fd ?? null;
+    return new Survival(record.generation, inherited, new Map(states), connections);
   }
 
   state(name: string): SavedState | null {
@@ -116,8 +93,7 @@ export class Survival implements Inheritance, Disposable {
   /** Closes what nobody took. */
   [Symbol.dispose](): void {
     for (const { descriptor } of this.takeConnections()) descriptor.close();
-    for (const { descriptor } of this.#descriptors.values()) descriptor.close();
-    this.#descriptors.clear();
+    this.closeHeld();
   }
 }
 

@@ -1,14 +1,9 @@
 import { fstatSync } from 'node:fs';
 import { socketFileExists } from '../../handoff/control-path.ts';
 import type { Inheritance } from '../../handoff/inheritance.ts';
+import { InheritedDescriptors } from '../../handoff/inherited-descriptors.ts';
 import { keeperOf } from '../../handoff/keeper.ts';
-import {
-  controlName,
-  describeForManifest,
-  type Inherited,
-  type ManifestEntry,
-  readyName,
-} from '../../handoff/manifest.ts';
+import { controlName, describeForManifest, type Inherited, readyName } from '../../handoff/manifest.ts';
 import { freeName } from './descriptor-store.ts';
 import type { PassedDescriptor } from './listen-fds.ts';
 
@@ -22,11 +17,10 @@ const unreachable = 'unreachable socket';
  * What was passed to this process by a service manager, or by another program, found by name or address like a
  * predecessor's. A manager keeps copies of its own, so that closing one here ends nothing.
  */
-export class PassedInheritance implements Inheritance, Disposable {
+export class PassedInheritance extends InheritedDescriptors implements Inheritance, Disposable {
   readonly rehearsed = false;
   readonly generation = 0;
   readonly predecessor = null;
-  readonly #descriptors = new Map<string, Inherited>();
 
   /**
    * @param passed taken over
@@ -34,54 +28,40 @@ export class PassedInheritance implements Inheritance, Disposable {
    * @param besides what a predecessor has offered. It goes first: of one that is both, the copy that was passed is closed
    */
   constructor(passed: readonly PassedDescriptor[], service: string, besides: readonly Inherited[] = []) {
-    const offered = new Map(besides.map((inherited) => [identityOf(inherited.descriptor.fd), inherited]));
-    const names = new Set([readyName, controlName, ...besides.map(({ entry }) => entry.name)]);
-    for (const { name, descriptor, kept = true } of passed) {
-      const keeper = { service, name };
-      const same = offered.get(identityOf(descriptor.fd));
-      if (same !== undefined) {
-        if (kept && keeperOf(same.entry)?.service !== service) same.entry.keeper = keeper;
-        descriptor.close();
-        continue;
-      }
-      // Names are not unique here: the sockets of one unit share one unless it gives them others.
-      const free = freeName(name === '' ? 'unknown' : name, (candidate) => names.has(candidate));
-      names.add(free);
-      const entry = describeForManifest({ name: free, fd: descriptor.fd, ...(kept ? { notes: { keeper } } : {}) });
-      if (typeof entry.path === 'string' && !socketFileExists(entry.path)) entry.kind = unreachable;
-      const inherited = { entry, descriptor };
-      this.#descriptors.set(free, inherited);
-      offered.set(identityOf(descriptor.fd), inherited);
-    }
-  }
-
-  get unclaimed(): ManifestEntry[] {
-    return [...this.#descriptors.values()].map(({ entry }) => entry);
-  }
-
-  take(name: string): Inherited | null {
-    const found = this.#descriptors.get(name) ?? null;
-    this.#descriptors.delete(name);
-    return found;
-  }
-
-  putBack(inherited: Inherited): void {
-    this.#descriptors.set(inherited.entry.name, inherited);
-  }
-
-  borrow(name: string): number | null {
-    return this.#descriptors.get(name)?.descriptor.fd ?? null;
+    super(adopt(passed, service, besides));
   }
 
   state(): null {
     return null;
   }
 
-  /** Closes what nobody took. */
   [Symbol.dispose](): void {
-    for (const { descriptor } of this.#descriptors.values()) descriptor.close();
-    this.#descriptors.clear();
+    this.closeHeld();
   }
+}
+
+function adopt(passed: readonly PassedDescriptor[], service: string, besides: readonly Inherited[]): Inherited[] {
+  const adopted: Inherited[] = [];
+  const offered = new Map(besides.map((inherited) => [identityOf(inherited.descriptor.fd), inherited]));
+  const names = new Set([readyName, controlName, ...besides.map(({ entry }) => entry.name)]);
+  for (const { name, descriptor, kept = true } of passed) {
+    const keeper = { service, name };
+    const same = offered.get(identityOf(descriptor.fd));
+    if (same !== undefined) {
+      if (kept && keeperOf(same.entry)?.service !== service) same.entry.keeper = keeper;
+      descriptor.close();
+      continue;
+    }
+    // Names are not unique here: the sockets of one unit share one unless it gives them others.
+    const free = freeName(name === '' ? 'unknown' : name, (candidate) => names.has(candidate));
+    names.add(free);
+    const entry = describeForManifest({ name: free, fd: descriptor.fd, ...(kept ? { notes: { keeper } } : {}) });
+    if (typeof entry.path === 'string' && !socketFileExists(entry.path)) entry.kind = unreachable;
+    const inherited = { entry, descriptor };
+    adopted.push(inherited);
+    offered.set(identityOf(descriptor.fd), inherited);
+  }
+  return adopted;
 }
 
 /** The same for every copy of a socket: its inode. Every socket has one of its own, and keeps it while it is open. */

@@ -1,0 +1,43 @@
+import { controlName, type Inherited, type ManifestEntry, readyName } from './manifest.ts';
+
+/** What has come from whoever was here before, by name: each is held until somebody takes it out. */
+export class InheritedDescriptors {
+  readonly #held: Map<string, Inherited>;
+
+  /** @param inherited taken over; no two of one name */
+  constructor(inherited: Iterable<Inherited>) {
+    this.#held = new Map(Array.from(inherited, (one) => [one.entry.name, one]));
+  }
+
+  /** Everything that nobody has taken yet; it stays here. */
+  get held(): readonly Inherited[] {
+    return [...this.#held.values()];
+  }
+
+  /** The same without the reserved ones, which no program asks for. */
+  get unclaimed(): ManifestEntry[] {
+    return this.held.map(({ entry }) => entry).filter(({ name }) => name !== readyName && name !== controlName);
+  }
+
+  /** Takes a descriptor out: it is the caller's from now on. */
+  take(name: string): Inherited | null {
+    const found = this.#held.get(name) ?? null;
+    this.#held.delete(name);
+    return found;
+  }
+
+  putBack(inherited: Inherited): void {
+    this.#held.set(inherited.entry.name, inherited);
+  }
+
+  /** The number of one that nobody has taken; borrowed. */
+  borrow(name: string): number | null {
+    return this.#held.get(name)?.descriptor.fd ?? null;
+  }
+
+  /** Closes what nobody took. */
+  closeHeld(): void {
+    for (const { descriptor } of this.#held.values()) descriptor.close();
+    this.#held.clear();
+  }
+}
