@@ -73,7 +73,7 @@ test('UDP over IPv4 and IPv6, a Unix path and an abstract name go over, and port
 test('nothing is received before ready(): the predecessor has it all, also after a successor that failed', async () => {
   await using scene = new Scene();
   const sockets = [{ ...loopback, name: 'it' }];
-  const first = start(scene, sockets, { OPTIONS: '{"readyTimeout":3000}' });
+  const first = start(scene, sockets);
   const [{ port }] = (await boundBy(first, 0)) as [Bound];
   const hanging = start(scene, sockets, { BEHAVIOUR: 'hang' });
   await boundBy(hanging, 1, 'bound');
@@ -81,6 +81,7 @@ test('nothing is received before ready(): the predecessor has it all, also after
   const texts = Array.from({ length: 50 }, (_, index) => `number ${index}`);
   for (const text of texts) await client.send(text, port);
   for (const text of texts) await heard(first, text);
+  hanging.signal('SIGKILL');
   await first.event('rollback');
   await client.send('afterwards', port);
   await heard(first, 'afterwards');

@@ -190,7 +190,7 @@ test('a re-exec that is given up for a shutdown answers the connections that it 
         .once('error', reject);
     });
   expect(await get()).toBe(String(program.pid));
-  const slow = ask({ port }, '/?wait=2000');
+  const slow = ask({ port }, '/?until=told-to-continue');
   await program.event('began');
   await ask({ port }, '/admin/reexec', {});
   await program.event('draining');
@@ -198,6 +198,7 @@ test('a re-exec that is given up for a shutdown answers the connections that it 
   await program.event('told-to-stop');
   // It was moved aside, and is served again: here, and to its end.
   expect(await get()).toBe(String(program.pid));
+  program.signal('SIGCONT');
   expect((await slow).servedBy).toBe(program.pid);
   expect(await program.exited).toEqual({ code: 0, signal: null });
   agent.destroy();

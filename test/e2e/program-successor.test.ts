@@ -54,7 +54,7 @@ test('such a program that dies while the predecessor drains: the predecessor ser
   const first = scene.server();
   const { addresses } = await first.ready(0);
   const { port } = (addresses as { port: number }[])[0] as { port: number };
-  const slow = ask({ port }, '/?wait=3000');
+  const slow = ask({ port }, '/?until=give-back&wait=300');
   await first.event('began');
   const { pid } = await askJson<{ pid: number }>({ port }, '/admin/upgrade', {
     command: process.execPath,

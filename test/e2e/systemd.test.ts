@@ -128,7 +128,7 @@ describe.skipIf(!linux)('what the manager is told', () => {
     const manager = manage(scene, { access: 'all' });
     const first = await manager.ready(0);
     const port = portIn(first);
-    const slow = ask({ port }, '/?wait=3000');
+    const slow = ask({ port }, '/?until=give-back&wait=300');
     await manager.event('began');
     const { pid } = await askJson<{ pid: number }>({ port }, '/admin/upgrade');
     const ready = await manager.notified({ READY: '1', MAINPID: String(pid) });

@@ -60,7 +60,7 @@ test('an https request in flight at the handoff is answered in full, with Connec
   const { port } = (addresses as { port: number }[])[0] as { port: number };
   const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: certificate.cert });
   await once(socket, 'secureConnect');
-  socket.write('GET /?wait=800 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  socket.write('GET /?until=draining&wait=100 HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await program.event('began');
   program.signal('SIGHUP');
   let text = '';

@@ -2,7 +2,7 @@
 // successor another behaviour; what happens inside is told on standard output, a JSON object a line, and asked for over
 // HTTP under /admin/.
 import { subscribe } from 'node:diagnostics_channel';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -11,8 +11,12 @@ import { handoff } from 'fd-handoff';
 
 const { BEHAVIOUR = 'serve', CONTROL, LISTENERS = '[{"port":0}]', OPTIONS = '{}', SLOW = '0' } = process.env;
 
+const told = new EventEmitter();
+
 function tell(event, details = {}) {
   console.log(JSON.stringify({ event, pid: process.pid, ...details }));
+  // Not as "error", which has a meaning of its own there.
+  told.emit(`told ${event}`);
 }
 
 function asJson(error) {
@@ -120,9 +124,14 @@ function createServer({ tls = false }) {
     }
     const action = admin[request.url];
     if (action === undefined) {
-      const wait = Number(new URL(request.url, 'http://host').searchParams.get('wait') ?? SLOW);
-      if (wait > 0) {
+      const { searchParams } = new URL(request.url, 'http://host');
+      const wait = Number(searchParams.get('wait') ?? SLOW);
+      // In flight for as long as it takes until something has happened here, however busy the machine is.
+      const until = searchParams.get('until');
+      if (until !== null || wait > 0) {
+        const happened = until === null ? null : once(told, `told ${until}`);
         tell('began', { url: request.url });
+        await happened;
         await delay(wait);
       }
       response.end(`hello from ${process.pid}\n`);
@@ -163,6 +172,8 @@ app.on('error', (error) => tell('error', asJson(error)));
 app.onClose(() => tell('gone'));
 // After the library's own, which was registered first: when this is told, that has acted.
 process.on('SIGTERM', () => tell('told-to-stop'));
+// By which a test says that what is in flight may end.
+process.on('SIGCONT', () => tell('told-to-continue'));
 app.draining.addEventListener('abort', () => tell('draining'));
 
 const listening = [];
