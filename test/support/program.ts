@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, on } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { processesWith } from './processes.ts';
 
 /** A line that a test program has told. */
 export interface Told {
@@ -20,12 +21,15 @@ export const serverProgram = fileURLToPath(new URL('../e2e/programs/server.js', 
  * end of the test all of them are killed by their pids.
  */
 export class Program {
+  static #count = 0;
   readonly child: ChildProcess;
   readonly told: Told[] = [];
   readonly pids = new Set<number>();
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   stderr = '';
   readonly #news = new EventEmitter();
+  /** What this program and the successors that inherit its environment have in that. */
+  readonly #mark = `${process.pid}-${++Program.#count}`;
   #pending = '';
 
   /**
@@ -44,7 +48,7 @@ export class Program {
     }: { detached?: boolean; stdin?: 'ignore' | 'pipe'; inherited?: readonly number[] } = {},
   ) {
     this.child = spawn(command, args, {
-      env: { ...process.env, ...env },
+      env: { ...process.env, ...env, TEST_PROGRAM: this.#mark },
       stdio: [stdin, 'pipe', 'pipe', ...inherited],
       detached,
       ...(folder === undefined ? {} : { cwd: folder }),
@@ -106,18 +110,31 @@ export class Program {
     this.#killAll();
     process.off('exit', this.#killAll);
     await this.exited;
+    await this.#endUnheard();
+  }
+
+  /** A successor that was about to tell of itself would live on, and hold this program's output. */
+  async #endUnheard(): Promise<void> {
+    if (process.platform !== 'linux' || this.child.stdout?.closed !== false) return;
+    const unheard = () => processesWith(`TEST_PROGRAM=${this.#mark}\0`);
+    for (let left = unheard(); left.length > 0; left = unheard()) {
+      for (const pid of left) this.#kill(pid);
+      await turn();
+    }
   }
 
   /** Also where a test ended by its time limit, and nobody disposes of anything. */
   readonly #killAll = () => {
-    for (const pid of this.pids) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // Gone already, as most are.
-      }
-    }
+    for (const pid of this.pids) this.#kill(pid);
   };
+
+  #kill(pid: number): void {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // Gone already, as most are.
+    }
+  }
 
   #read(text: string): void {
     const lines = (this.#pending + text).split('\n');
