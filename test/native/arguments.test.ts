@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import * as internal from '../../lib/fd/descriptor.ts';
 import * as fd from '../../lib/fd/index.ts';
 import { tryLock, unlock } from '../../lib/fd/lock.ts';
+import { native } from '../../lib/fd/native.ts';
+import { unlessLinux } from './support.ts';
 
 type AnyFunction = (...args: unknown[]) => unknown;
 
@@ -122,6 +125,12 @@ for (const [f, args, code] of cases) {
     assert.throws(() => f(...args), { code, name: code === RANGE ? 'RangeError' : 'TypeError' });
   });
 }
+
+test('an address that the addon itself cannot take is an error, too', { skip: unlessLinux }, () => {
+  assert.equal(native().bindTcp('localhost', 0, false, false, false), -constants.errno.EINVAL);
+  // The path that only the library refuses: nobody listens at it.
+  assert.equal(native().connectUnix(''), -constants.errno.ECONNREFUSED);
+});
 
 test('the messages are in the words of Node', () => {
   const bad = fd.dup as AnyFunction;

@@ -1,16 +1,26 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { describe } from '../../lib/fd/describe.ts';
 import { pipe, setCloseOnExec, setNonBlocking } from '../../lib/fd/descriptor.ts';
 import { accept, bindTcp, bindUdp, bindUnix, connectUnix, listen, socketPair } from '../../lib/fd/socket.ts';
-import { closeLater, portOf, resultOf, runModule, temporaryFolder, unlessLinux } from './support.ts';
+import {
+  closeLater,
+  portOf,
+  resultOf,
+  root,
+  runModule,
+  temporaryFolder,
+  unlessIPv6,
+  unlessLinux,
+  unlessPython,
+  withSockets,
+} from './support.ts';
 
-const hasIPv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
 const base = { kind: 'socket', closeOnExec: true, nonBlocking: true, listening: false } as const;
 
 test('TCP and UDP sockets', (t) => {
@@ -23,7 +33,7 @@ test('TCP and UDP sockets', (t) => {
   assert.deepEqual(describe(udp), { ...ipv4, fd: udp, type: 'datagram', port: portOf(udp) });
 });
 
-test('IPv6 sockets tell whether they take IPv4', { skip: hasIPv6 ? false : 'this machine has no IPv6' }, (t) => {
+test('IPv6 sockets tell whether they take IPv4', { skip: unlessIPv6 }, (t) => {
   for (const ipv6Only of [true, false]) {
     const fd = closeLater(t, bindTcp('::', 0, { ipv6Only }));
     assert.deepEqual(describe(fd), {
@@ -87,6 +97,14 @@ test('a relative path that begins with @ does not read like an abstract address'
   assert.match(abstract, /^@x-\d+$/);
 });
 
+test('nor does the path that another program has bound so', { skip: unlessPython }, (t) => {
+  const bound = `s = socket(AF_UNIX); os.chdir("${temporaryFolder(t)}"); s.bind("@x"); os.chdir("${root}")`;
+  const child = runModule('console.log(JSON.stringify(fd.describe(9).path));', {
+    before: withSockets(`${bound}; os.dup2(s.fileno(), 9)`),
+  });
+  assert.equal(resultOf(child), './@x');
+});
+
 test('everything that is not a socket', (t) => {
   const [read] = closeLater(t, pipe());
   assert.deepEqual(describe(read), { fd: read, kind: 'pipe', closeOnExec: true, nonBlocking: false });
@@ -102,6 +120,42 @@ test('everything that is not a socket', (t) => {
     t.after(() => closeSync(fd));
     assert.equal(describe(fd).kind, kind);
   }
+});
+
+test('a block device', { skip: unlessLinux }, (t) => {
+  const path = join(temporaryFolder(t), 'device');
+  if (spawnSync('mknod', [path, 'b', '7', '0']).status !== 0) return t.skip('no block device can be made here');
+  // Whatever device that would be, it is not opened so.
+  const O_PATH = 0o10_000_000;
+  const fd = openSync(path, O_PATH);
+  t.after(() => closeSync(fd));
+  assert.equal(describe(fd).kind, 'block-device');
+});
+
+test('what has no kind of file', { skip: unlessLinux }, () => {
+  // The event loop's own.
+  const epoll = readdirSync('/proc/self/fd').find((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === 'anon_inode:[eventpoll]';
+    } catch {
+      return false;
+    }
+  });
+  assert.equal(describe(Number(epoll)).kind, 'other');
+});
+
+test('sockets of other families and types', { skip: unlessPython }, () => {
+  const child = runModule(`console.log(JSON.stringify([fd.describe(8), fd.describe(9)]));`, {
+    before: withSockets(
+      'a = socket(AF_NETLINK, SOCK_RAW); b = socket(AF_UNIX, SOCK_SEQPACKET); os.dup2(a.fileno(), 8); os.dup2(b.fileno(), 9)',
+    ),
+  });
+  // Node has set close-on-exec when it started.
+  const inherited = { ...base, nonBlocking: false };
+  assert.deepEqual(resultOf(child), [
+    { ...inherited, fd: 8 },
+    { ...inherited, fd: 9, family: 'unix', type: 'seqpacket' },
+  ]);
 });
 
 test('a closed descriptor is EBADF', () => {

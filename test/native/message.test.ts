@@ -9,7 +9,7 @@ import { MAXIMUM_DESCRIPTORS, type Message, receiveMessage, sendDatagram, sendMe
 import { native } from '../../lib/fd/native.ts';
 import { bindUnix, socketPair } from '../../lib/fd/socket.ts';
 import { DescriptorCheck } from '../support/open-descriptors.ts';
-import { closeLater, resultOf, runModule, temporaryFolder, unlessLinux } from './support.ts';
+import { closeLater, resultOf, runModule, temporaryFolder, unlessLinux, unlessPython, withSockets } from './support.ts';
 
 const BYTE = Buffer.from('F');
 
@@ -135,6 +135,64 @@ test('MSG_CTRUNC: at the limit of descriptors none is kept', { skip: unlessLinux
     { before: 'ulimit -n 100' },
   );
   assert.deepEqual(resultOf(child), ['ERR_HANDOFF_TRUNCATED', true, 2, 'ERR_HANDOFF_TRUNCATED', 0]);
+});
+
+// SO_PASSPIDFD (76) is there from Linux 6.5 on. Nobody who uses the library sets it, but whoever shares a socket can.
+const CREDENTIALS_AND_PIDFD = withSockets(
+  `one, other = socketpair(); other.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
+try: other.setsockopt(SOL_SOCKET, 76, 1)
+except OSError: pass
+os.dup2(one.fileno(), 8); os.dup2(other.fileno(), 9)`,
+);
+
+test('control messages of other kinds are passed over, and a descriptor in them is closed', {
+  skip: unlessPython,
+}, () => {
+  const child = runModule(
+    `
+    const { readdirSync } = await import('node:fs');
+    const open = () => readdirSync('/proc/self/fd').length;
+    fd.sendMessage(8, Buffer.from('F'), [1]);
+    const before = open();
+    const { data, fds } = fd.receiveMessage(9, 16, 1);
+    console.log(JSON.stringify([data.toString(), fds.length, open() - before]));
+  `,
+    { before: CREDENTIALS_AND_PIDFD },
+  );
+  assert.deepEqual(resultOf(child), ['F', 1, 1]);
+});
+
+test('a pidfd that could not be made is no descriptor', { skip: unlessPython }, () => {
+  const child = runModule(
+    `
+    fd.sendMessage(8, Buffer.from('F'));
+    const fill = [];
+    try { for (;;) fill.push(fd.dup(1)); } catch {}
+    const { data, fds } = fd.receiveMessage(9, 16, 1);
+    // The one that is open at the number of the errno.
+    const stillOpen = fill.every((number) => fd.getCloseOnExec(number));
+    fd.closeAll(fill);
+    console.log(JSON.stringify([data.toString(), fds, stillOpen]));
+  `,
+    { before: `ulimit -n 100; ${CREDENTIALS_AND_PIDFD}` },
+  );
+  assert.deepEqual(resultOf(child), ['F', [], true]);
+});
+
+test('control messages of another level are passed over', { skip: unlessPython }, () => {
+  const child = runModule(
+    `
+    const { data, fds } = fd.receiveMessage(9, 16, 1);
+    console.log(JSON.stringify([data.toString(), fds]));
+  `,
+    {
+      before: withSockets(
+        's = socket(AF_INET, SOCK_DGRAM); s.bind(("127.0.0.1", 0)); s.setsockopt(IPPROTO_IP, 12, 1); ' +
+          's.sendto(b"F", s.getsockname()); os.dup2(s.fileno(), 9)',
+      ),
+    },
+  );
+  assert.deepEqual(resultOf(child), ['F', []]);
 });
 
 test('plain bytes written before a message with descriptors can come together with it', { skip: unlessLinux }, (t) => {

@@ -8,12 +8,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { close, getNonBlocking, setNonBlocking } from '../../lib/fd/descriptor.ts';
+import { sendDatagram } from '../../lib/fd/message.ts';
 import { accept, bindTcp, bindUdp, bindUnix, connectUnix, listen, socketPair } from '../../lib/fd/socket.ts';
 import { DescriptorCheck } from '../support/open-descriptors.ts';
-import { closeLater, describeSocket, isLinux, portOf, temporaryFolder, unlessLinux } from './support.ts';
-
-const hasIPv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
-const unlessIPv6 = hasIPv6 ? false : 'this machine has no IPv6';
+import { closeLater, describeSocket, isLinux, portOf, temporaryFolder, unlessIPv6, unlessLinux } from './support.ts';
 
 test('socketPair: both ends are non-blocking', (t) => {
   for (const end of closeLater(t, socketPair())) assert.equal(getNonBlocking(end), true);
@@ -135,6 +133,7 @@ test('a path too long for a socket is ENAMETOOLONG, never an address that was cu
   assert.ok(existsSync(fits));
   assert.throws(() => bindUnix(path(longest + 1)), { code: 'ENAMETOOLONG' });
   assert.throws(() => connectUnix(path(longest + 1)), { code: 'ENAMETOOLONG' });
+  assert.throws(() => sendDatagram(path(longest + 1), Buffer.from('F')), { code: 'ENAMETOOLONG' });
   // Bytes count, not characters.
   assert.throws(() => bindUnix(join(folder, 'ü'.repeat(60))), { code: 'ENAMETOOLONG' });
 });

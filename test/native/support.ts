@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,30 @@ export const isLinux = process.platform === 'linux';
 
 /** For `skip`: the reason where a test needs Linux. */
 export const unlessLinux = isLinux ? false : 'needs /proc or a feature of Linux';
+
+const hasIPv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
+
+/** For `skip`: the reason where a test needs IPv6. */
+export const unlessIPv6 = hasIPv6 ? false : 'this machine has no IPv6';
+
+function hasPython(): boolean {
+  const { status } = spawnSync('python3', ['--version'], { stdio: 'ignore' });
+  // A user's machine may lack it; in CI nothing may go untested.
+  if (status !== 0 && process.env.CI !== undefined) throw new Error('python3 is needed for this test');
+  return status === 0;
+}
+
+/** For `skip`: the reason where a test needs sockets that only another program can make (`withSockets`). */
+export const unlessPython = unlessLinux || (hasPython() ? false : 'python3 is not installed');
+
+/**
+ * For `runModule`, as what is done before: Python makes sockets, with options that the library does not know, and Node
+ * inherits them under the numbers that `python` gives them (`os.dup2`).
+ */
+export function withSockets(python: string): string {
+  const source = `import os, sys; from socket import *; ${python}; os.execv(sys.argv[1], sys.argv[1:])`;
+  return `exec python3 -c '${source}' "$0" "$@"`;
+}
 
 /** A short path, because a socket's must fit into 107 bytes; gone when the test ends. */
 export function temporaryFolder(t: TestContext): string {
