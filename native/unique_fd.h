@@ -11,7 +11,7 @@ namespace fd_handoff {
 class UniqueFd {
  public:
   explicit UniqueFd(int fd = -1) : fd_(fd) {}
-  UniqueFd(UniqueFd&& other) : fd_(other.Release()) {}
+  UniqueFd(UniqueFd&&) = delete;
   UniqueFd(const UniqueFd&) = delete;
   UniqueFd& operator=(const UniqueFd&) = delete;
   UniqueFd& operator=(UniqueFd&&) = delete;
