@@ -97,7 +97,7 @@ test('a relative path that begins with @ does not read like an abstract address'
   assert.match(abstract, /^@x-\d+$/);
 });
 
-test('nor does the path that another program has bound so', { skip: unlessPython }, (t) => {
+test('nor does a path that another program has bound without ./', { skip: unlessPython }, (t) => {
   const bound = `s = socket(AF_UNIX); os.chdir("${temporaryFolder(t)}"); s.bind("@x"); os.chdir("${root}")`;
   const child = runModule('console.log(JSON.stringify(fd.describe(9).path));', {
     before: withSockets(`${bound}; os.dup2(s.fileno(), 9)`),
