@@ -207,6 +207,7 @@ const console = http.createServer((request, response) => response.end('console')
   'docs/building.md#from-source': { is: 'left', because: 'test/package/install.test.ts runs these commands' },
   'docs/building.md#the-prebuilt-ones': built,
   'docs/building.md#looking-for-mistakes-in-the-addon': built,
+  'docs/building.md#coverage': built,
   'docs/signals.md#signals': {
     is: 'program',
     before: `
