@@ -22,6 +22,12 @@ const answerTimeout = 1_000;
  */
 const succession = 1_000;
 
+/**
+ * How long one that is there and does not answer is waited for, in milliseconds. A busy machine can keep an event loop from
+ * its turn for a few seconds; one that hangs must not keep the next version from being started.
+ */
+const silence = 10_000;
+
 /** How many files of a change are named. */
 const namedFiles = 3;
 
@@ -255,11 +261,12 @@ export class DevSession {
   /** The process that answers, and is not the one that has ended. One that is about to do so is waited for. */
   async #whoServesNow(ended: number | null): Promise<number | null> {
     const mayCome = this.#member('leaving') !== null || this.#member('starting') !== null;
-    const until = performance.now() + (mayCome ? succession : 0);
+    const begun = performance.now();
     for (;;) {
       const owner = await this.#ask();
       if (owner.is === 'answering' && owner.pid !== ended) return owner.pid;
-      if (performance.now() >= until || this.#over.signal.aborted) return null;
+      const patience = owner.is === 'silent' ? silence : mayCome ? succession : 0;
+      if (performance.now() >= begun + patience || this.#over.signal.aborted) return null;
       await delay(firstInterval);
     }
   }
@@ -294,13 +301,19 @@ export class DevSession {
   /** The end of one that is no child of this process is seen on the control path. */
   async #strangerGone(): Promise<void> {
     const until = performance.now() + this.#order.stopTimeout;
-    for (let told = false; this.#stranger !== null; told = true) {
+    for (let told = false; this.#stranger !== null; await delay(firstInterval)) {
       const owner = await this.#ask();
-      // Its number may be another process's once it does not answer.
+      const late = performance.now() > until;
+      if (owner.is === 'silent') {
+        if (!late) continue;
+        // Its number may be another process's where it does not say itself that it is there.
+        this.#order.say('yellow', `process ${this.#stranger} does not answer: it is left alone`);
+        return;
+      }
       if (owner.is !== 'answering' || owner.pid !== this.#stranger) return;
-      if (performance.now() > until) process.kill(this.#stranger, 'SIGKILL');
+      if (late) process.kill(this.#stranger, 'SIGKILL');
       else if (!told) process.kill(this.#stranger, this.#lastWord);
-      await delay(firstInterval);
+      told = true;
     }
   }
 }
