@@ -1,6 +1,6 @@
 // loop.c's `one` with `fd-handoff/fd`: fd-loop.js BATCH MILLISECONDS
 import { openSync } from 'node:fs';
-import { close, receiveMessage, sendMessage, socketPair } from 'fd-handoff/fd';
+import { closeAll, receiveMessage, sendMessage, socketPair } from 'fd-handoff/fd';
 import { timeLoop } from './timed.js';
 
 const batch = Number(process.argv[2]);
@@ -14,6 +14,6 @@ timeLoop(milliseconds, () => {
   sendMessage(sender, mark, outgoing);
   const { fds } = receiveMessage(receiver, 1, batch);
   sendMessage(receiver, acknowledgement);
-  for (const fd of fds) close(fd);
+  closeAll(fds);
   receiveMessage(sender, 1, 0);
 });

@@ -118,7 +118,7 @@ export class ReceivingChannel extends ChannelEnd {
       }
       return received;
     } catch (error) {
-      for (const descriptor of received) descriptor.close();
+      OwnedFd.closeAll(received);
       throw error;
     }
   }
@@ -140,7 +140,7 @@ export class ReceivingChannel extends ChannelEnd {
     trace('received', 'BATCH', this.control);
     const descriptors = OwnedFd.ofAll(message?.fds ?? [], 'received from the predecessor');
     if (message === null || !message.data.equals(batchMark) || descriptors.length !== count) {
-      for (const descriptor of descriptors) descriptor.close();
+      OwnedFd.closeAll(descriptors);
       throw new HandoffError(
         'ERR_HANDOFF_PROTOCOL',
         `The predecessor announced ${count} descriptors and ${descriptors.length} were on the lane.`,

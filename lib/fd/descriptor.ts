@@ -2,6 +2,10 @@ import { MAXIMUM_INTEGER, validateBoolean, validateFd, validateFds, validateInte
 import { native } from './native.ts';
 import { systemError } from './system-error.ts';
 
+// Shared by all calls, which is safe because none of them waits: as many as can come with one message. A typed array of
+// that size for each call would be memory outside of the heap, and cost more than closing.
+const closing = new Int32Array(256);
+
 /**
  * Makes another number for the same open file description, with close-on-exec.
  *
@@ -107,9 +111,10 @@ export function close(fd: number): void {
  * @throws {Error} EBADF for the first that was not open, after all have been tried.
  */
 export function closeAll(fds: readonly number[]): void {
-  const numbers = new Int32Array(validateFds(fds, 'fds'));
-  for (let index = 0; index < numbers.length; index++) numbers[index] = fds[index] as number;
-  const result = native().closeAll(numbers, numbers.length);
+  const count = validateFds(fds, 'fds');
+  const numbers = count <= closing.length ? closing : new Int32Array(count);
+  for (let index = 0; index < count; index++) numbers[index] = fds[index] as number;
+  const result = native().closeAll(numbers, count);
   if (result < 0) throw systemError(result, 'close');
 }
 

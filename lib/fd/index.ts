@@ -10,7 +10,16 @@ export {
   type SocketAddress,
   type SocketDescription,
 } from './describe.ts';
-export { close, dup, getCloseOnExec, getNonBlocking, pipe, setCloseOnExec, setNonBlocking } from './descriptor.ts';
+export {
+  close,
+  closeAll,
+  dup,
+  getCloseOnExec,
+  getNonBlocking,
+  pipe,
+  setCloseOnExec,
+  setNonBlocking,
+} from './descriptor.ts';
 export { exec } from './exec.ts';
 export { HandoffError, type HandoffErrorCode, handoffErrorCodes, isHandoffErrorCode } from './handoff-error.ts';
 export { MAXIMUM_DESCRIPTORS, type Message, receiveMessage, sendDatagram, sendMessage } from './message.ts';

@@ -1,15 +1,15 @@
 import { debuglog } from 'node:util';
 import { validateFd, validateFds, validateString } from './arguments.ts';
-import { close, dup } from './descriptor.ts';
+import { close, closeAll, dup } from './descriptor.ts';
 
-type Ownership = { kind: 'open' } | { kind: 'closed' } | { kind: 'released' };
+type Ownership = 'open' | 'closed' | 'released';
 
-/** What is left of an `OwnedFd` that was garbage-collected: it must not refer back to it. */
+/** Descriptors that came at once, and what became of each. What is left of them must not refer back to their owners. */
 interface Holding {
-  readonly fd: number;
+  readonly fds: readonly number[];
+  readonly ownerships: Ownership[];
   readonly purpose: string;
   readonly madeAt: string | undefined;
-  ownership: Ownership;
 }
 
 const debug = debuglog('fd-handoff');
@@ -20,20 +20,22 @@ function stackIfWanted(): string | undefined {
   return wanted ? new Error('made here').stack : undefined;
 }
 
-const collected = new FinalizationRegistry<readonly Holding[]>((holdings) => {
-  for (const holding of holdings) closeLeaked(holding);
+const collected = new FinalizationRegistry<Holding>((holding) => {
+  for (const [index, ownership] of holding.ownerships.entries()) {
+    if (ownership === 'open') closeLeaked(holding, index);
+  }
 });
 
-function closeLeaked(holding: Holding): void {
-  if (holding.ownership.kind !== 'open') return;
-  holding.ownership = { kind: 'closed' };
+function closeLeaked({ fds, ownerships, purpose, madeAt }: Holding, index: number): void {
+  const fd = fds[index] as number;
+  ownerships[index] = 'closed';
   process.emitWarning(
-    `descriptor ${holding.fd} (${holding.purpose}) was garbage-collected while open, and is closed now: call close(), ` +
-      'or declare it with "using"',
-    { code: 'FD_HANDOFF_LEAK', ...(holding.madeAt === undefined ? {} : { detail: holding.madeAt }) },
+    `descriptor ${fd} (${purpose}) was garbage-collected while open, and is closed now: call close(), or declare it ` +
+      'with "using"',
+    { code: 'FD_HANDOFF_LEAK', ...(madeAt === undefined ? {} : { detail: madeAt }) },
   );
   try {
-    close(holding.fd);
+    close(fd);
   } catch {
     // Somebody closed the number behind its owner's back; there is nobody to tell.
   }
@@ -41,13 +43,25 @@ function closeLeaked(holding: Holding): void {
 
 /**
  * What the owners of one batch refer to, so that one registration does for all of them: registering takes longer than
- * everything else about an owner, and unregistering as long again.
+ * everything else about an owner. It is taken back with the last of them: what is registered outlives every small
+ * collection of garbage, and so would the holdings of whatever was closed long ago.
  */
-class Watch {
-  readonly holdings: Holding[] = [];
+class Batch {
+  readonly holding: Holding;
+  #open: number;
 
-  constructor() {
-    collected.register(this, this.holdings);
+  constructor(fds: readonly number[], purpose: string) {
+    this.holding = { fds, ownerships: fds.map(() => 'open'), purpose, madeAt: stackIfWanted() };
+    this.#open = fds.length;
+    if (this.#open > 0) collected.register(this, this.holding, this);
+  }
+
+  /** The descriptor of that index, which is not owned any more. */
+  leave(index: number, ownership: 'closed' | 'released'): number {
+    this.holding.ownerships[index] = ownership;
+    this.#open--;
+    if (this.#open === 0) collected.unregister(this);
+    return this.holding.fds[index] as number;
   }
 }
 
@@ -58,9 +72,8 @@ class Watch {
  * warns (`FD_HANDOFF_LEAK`); with `NODE_DEBUG=fd-handoff` or `--trace-warnings` it says where it was made.
  */
 export class OwnedFd implements Disposable {
-  readonly #holding: Holding;
-  /** Null for one that is watched by itself. */
-  readonly #watch: Watch | null;
+  readonly #batch: Batch;
+  readonly #index: number;
 
   /**
    * @param fd An open descriptor, which is this object's from now on.
@@ -68,14 +81,17 @@ export class OwnedFd implements Disposable {
    */
   constructor(fd: number, purpose?: string);
   /** @internal Use `ofAll()`. */
-  constructor(fd: number, purpose: string, watch: Watch);
-  constructor(fd: number, purpose = 'descriptor', watch: Watch | null = null) {
-    validateFd(fd);
+  constructor(index: number, batch: Batch);
+  constructor(number: number, purpose: string | Batch = 'descriptor') {
+    if (purpose instanceof Batch) {
+      this.#batch = purpose;
+      this.#index = number;
+      return;
+    }
+    validateFd(number);
     validateString(purpose, 'purpose');
-    this.#holding = { fd, purpose, madeAt: stackIfWanted(), ownership: { kind: 'open' } };
-    this.#watch = watch;
-    if (watch === null) collected.register(this, [this.#holding], this);
-    else watch.holdings.push(this.#holding);
+    this.#batch = new Batch([number], purpose);
+    this.#index = 0;
   }
 
   /**
@@ -87,8 +103,23 @@ export class OwnedFd implements Disposable {
    */
   static ofAll(fds: readonly number[], purpose = 'descriptor'): OwnedFd[] {
     validateFds(fds, 'fds');
-    const watch = new Watch();
-    return fds.map((fd) => new OwnedFd(fd, purpose, watch));
+    validateString(purpose, 'purpose');
+    const batch = new Batch([...fds], purpose);
+    return fds.map((_fd, index) => new OwnedFd(index, batch));
+  }
+
+  /**
+   * Closes all of them, also when one fails, in one call of the addon; those that are closed or were released are left
+   * alone.
+   *
+   * @throws {Error} EBADF for the first whose number somebody else has closed, after all have been tried.
+   */
+  static closeAll(descriptors: readonly OwnedFd[]): void {
+    const open: number[] = [];
+    for (const descriptor of descriptors) {
+      if (!descriptor.closed) open.push(descriptor.#leave('closed'));
+    }
+    closeAll(open);
   }
 
   /**
@@ -106,26 +137,25 @@ export class OwnedFd implements Disposable {
    * @throws {Error} If it is closed or was released: its number may be another descriptor's by now.
    */
   get fd(): number {
-    const { fd, purpose, ownership } = this.#holding;
-    if (ownership.kind === 'open') return fd;
-    throw new Error(`descriptor ${fd} (${purpose}) is ${ownership.kind} and must not be used any more`);
+    const { fds, ownerships, purpose } = this.#batch.holding;
+    const fd = fds[this.#index] as number;
+    if (ownerships[this.#index] === 'open') return fd;
+    throw new Error(`descriptor ${fd} (${purpose}) is ${ownerships[this.#index]} and must not be used any more`);
   }
 
   /** Whether it no longer owns a descriptor, be it closed or released. */
   get closed(): boolean {
-    return this.#holding.ownership.kind !== 'open';
+    return this.#batch.holding.ownerships[this.#index] !== 'open';
   }
 
   /** Another owner of a copy of the descriptor, for the same purpose. */
   dup(): OwnedFd {
-    return OwnedFd.dup(this.fd, this.#holding.purpose);
+    return OwnedFd.dup(this.fd, this.#batch.holding.purpose);
   }
 
   /** Closes the descriptor; does nothing if it is closed or was released. */
   close(): void {
-    if (this.closed) return;
-    this.#leave({ kind: 'closed' });
-    close(this.#holding.fd);
+    if (!this.closed) close(this.#leave('closed'));
   }
 
   /**
@@ -134,8 +164,9 @@ export class OwnedFd implements Disposable {
    * @throws {Error} If it is closed or was released already.
    */
   release(): number {
+    // Asked for, because that throws where it is not owned.
     const { fd } = this;
-    this.#leave({ kind: 'released' });
+    this.#leave('released');
     return fd;
   }
 
@@ -144,9 +175,8 @@ export class OwnedFd implements Disposable {
     this.close();
   }
 
-  // First of all, so that an error on the way cannot make a second attempt close somebody else's descriptor.
-  #leave(ownership: Ownership): void {
-    this.#holding.ownership = ownership;
-    if (this.#watch === null) collected.unregister(this);
+  /** First of all, so that an error on the way cannot make a second attempt close somebody else's descriptor. */
+  #leave(ownership: 'closed' | 'released'): number {
+    return this.#batch.leave(this.#index, ownership);
   }
 }

@@ -134,6 +134,30 @@ test('a batch is owned one by one', () => {
   assert.deepEqual(OwnedFd.ofAll([]), []);
 });
 
+test('several are closed at once, and those that are not owned any more are left alone', (t) => {
+  const [one, other] = OwnedFd.ofAll(pipe(), 'an end') as [OwnedFd, OwnedFd];
+  const [kept, closed] = pipe();
+  closeLater(t, kept);
+  const released = new OwnedFd(kept);
+  released.release();
+  const alone = new OwnedFd(closed);
+  alone.close();
+  const numbers = [one.fd, other.fd];
+  OwnedFd.closeAll([one, released, alone, other, one]);
+  assert.deepEqual([one.closed, other.closed], [true, true]);
+  for (const number of numbers) assert.throws(() => getCloseOnExec(number), { code: 'EBADF' });
+  assert.equal(getCloseOnExec(kept), true);
+});
+
+test('one that was closed behind its owner keeps none of the others from being closed', () => {
+  const owned = OwnedFd.ofAll(pipe());
+  const [one, other] = owned.map(({ fd }) => fd) as [number, number];
+  close(one);
+  assert.throws(() => OwnedFd.closeAll(owned), { code: 'EBADF', syscall: 'close' });
+  assert.throws(() => getCloseOnExec(other), { code: 'EBADF' });
+  OwnedFd.closeAll(owned);
+});
+
 test('the warning tells where it was made to those who ask', () => {
   for (const options of [
     { node: ['--expose-gc'], env: { NODE_DEBUG: 'fd-handoff' } },
