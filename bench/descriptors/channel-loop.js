@@ -1,7 +1,6 @@
 // loop.c's `two` with `fd-handoff/channel`: channel-loop.js BATCH MILLISECONDS
 import { spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
-import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Control, ReceivingChannel, SendingChannel } from 'fd-handoff/channel';
 import { close, OwnedFd, socketPair } from 'fd-handoff/fd';
@@ -12,12 +11,10 @@ const milliseconds = Number(process.argv[3]);
 const { signal } = new AbortController();
 
 if (process.argv[4] === 'receiver') {
-  const control = new Control(new Socket({ fd: 3 }), 'predecessor');
+  const control = Control.over(new OwnedFd(3, 'the control connection'), 'predecessor');
   const channel = new ReceivingChannel(control, new OwnedFd(4, 'the lane'));
   void control.closed.then(() => process.exit());
-  for (;;) {
-    for (const descriptor of await channel.receiveDescriptors(batch, signal)) descriptor.close();
-  }
+  for (;;) OwnedFd.closeAll(await channel.receiveDescriptors(batch, signal));
 }
 
 const [control, theirControl] = socketPair();
@@ -28,7 +25,7 @@ spawn(process.execPath, [fileURLToPath(import.meta.url), String(batch), '0', 're
 close(theirControl);
 close(theirLane);
 const channel = new SendingChannel(
-  new Control(new Socket({ fd: control }), 'successor'),
+  Control.over(new OwnedFd(control, 'the control connection'), 'successor'),
   new OwnedFd(lane, 'the lane'),
 );
 const outgoing = new Array(batch).fill(openSync('/dev/null'));

@@ -141,21 +141,21 @@ export class FrameDecoder {
 function decodeBody(body: Buffer): Frame | null {
   const name = namesByType.get(body[0] as number);
   if (name === undefined) return null;
-  if (!carriesBytes(name)) return { name, payload: parseObject(name, body.subarray(1)), bytes: empty };
+  if (!carriesBytes(name)) return { name, payload: parseObject(name, body, 1, body.length), bytes: empty };
   const start = 1 + lengthBytes;
   const jsonLength = body.length >= start ? body.readUInt32BE(1) : Number.POSITIVE_INFINITY;
   if (start + jsonLength > body.length) throw malformed(name, 'its JSON is longer than the frame');
   return {
     name,
-    payload: parseObject(name, body.subarray(start, start + jsonLength)),
+    payload: parseObject(name, body, start, start + jsonLength),
     bytes: body.subarray(start + jsonLength),
   };
 }
 
-function parseObject(name: FrameName, json: Buffer): JsonObject {
+function parseObject(name: FrameName, body: Buffer, start: number, end: number): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(json.toString('utf8'));
+    value = JSON.parse(body.toString('utf8', start, end));
   } catch (error) {
     throw malformed(name, 'its payload is not JSON', error);
   }

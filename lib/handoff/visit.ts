@@ -1,5 +1,4 @@
 import { lstatSync } from 'node:fs';
-import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Control } from '../channel/control.ts';
 import { abortReason } from '../channel/deadline.ts';
@@ -66,7 +65,7 @@ export async function visit(
 
 /** Says HELLO, with an intent that takes no descriptors; `connection` is taken over. */
 export function greet(connection: OwnedFd, intent: Inquiry): Control {
-  const control = new Control(new net.Socket({ fd: connection.release() }), 'predecessor');
+  const control = Control.over(connection, 'predecessor');
   control.send('HELLO', helloPayload(intent, null));
   return control;
 }

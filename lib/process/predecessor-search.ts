@@ -1,4 +1,3 @@
-import net from 'node:net';
 import { ReceivingChannel } from '../channel/channel.ts';
 import { Control } from '../channel/control.ts';
 import { Deadline } from '../channel/deadline.ts';
@@ -195,8 +194,7 @@ async function takeOver(
   timeout: number,
 ): Promise<Takeover | null> {
   using deadline = Deadline.after(timeout, 'The predecessor did not complete its offer');
-  const socket = new net.Socket({ fd: control.release() });
-  const channel = new ReceivingChannel(new Control(socket, 'predecessor'), lane);
+  const channel = new ReceivingChannel(Control.over(control, 'predecessor'), lane);
   try {
     return await Takeover.begin(channel, intent, deadline.signal);
   } catch (error) {

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import net from 'node:net';
 import { SendingChannel } from '../channel/channel.ts';
 import { Control } from '../channel/control.ts';
 import { abortReason } from '../channel/deadline.ts';
@@ -99,7 +98,7 @@ export class SpawnedSuccessor {
     });
     try {
       const child = await Child.of(starter([childsControl.fd, childsLane.fd]));
-      const channel = new SendingChannel(new Control(new net.Socket({ fd: control.release() }), 'successor'), lane);
+      const channel = new SendingChannel(Control.over(control, 'successor'), lane);
       channel.control.peerPid = child.pid;
       return new SpawnedSuccessor(child, channel, part);
     } catch (error) {
