@@ -11,19 +11,22 @@ const searchRest = 4;
 
 const nothing = Buffer.alloc(0);
 
-/** What a look at every connection finds. */
+/** What a look at some of the connections finds. */
 export interface Survey {
   /** Those on which nothing is under way in either direction, each with how much was read from it until now. */
   readonly between: Map<Socket, number>;
-  /** What was answered last on the others, as far as anything was; their answers may be complete. */
+  /** What is still being answered on the others, or was answered before the request had come whole. */
   readonly busy: ServerResponse[];
 }
+
+/** A look at every connection, at some of them in each turn of the event loop; `leaves` tells those that can leave still. */
+export type Search = (leaves: (socket: Socket) => boolean) => Iterator<Survey, void>;
 
 /** The HTTP connections of a server that leave for the successor, each between two requests. */
 export class HttpDepartures implements PartingSource {
   readonly #mover: Mover;
   readonly #route: string;
-  readonly #search: () => Survey;
+  readonly #search: Search;
   readonly #onMoved: () => void;
   /** Between two requests when last looked at, each with how much had been read of it then. */
   #candidates = new Map<Socket, number>();
@@ -32,6 +35,7 @@ export class HttpDepartures implements PartingSource {
   readonly #kept = new WeakSet<Socket>();
   readonly #lookedAfter = new WeakSet<ServerResponse>();
   #searchIsDue = true;
+  #searching: { readonly surveys: Iterator<Survey, void>; took: number } | null = null;
   #restUntil = 0;
   #rest: NodeJS.Timeout | null = null;
 
@@ -39,7 +43,7 @@ export class HttpDepartures implements PartingSource {
    * @param search finds the connections that can leave, and what keeps the others
    * @param onMoved is told of each that has left
    */
-  constructor(mover: Mover, route: string, search: () => Survey, onMoved: () => void) {
+  constructor(mover: Mover, route: string, search: Search, onMoved: () => void) {
     this.#mover = mover;
     this.#route = route;
     this.#search = search;
@@ -70,23 +74,29 @@ export class HttpDepartures implements PartingSource {
   stop(): void {
     this.#candidates.clear();
     this.#searchIsDue = false;
+    this.#searching = null;
     if (this.#rest !== null) clearTimeout(this.#rest);
     this.#rest = null;
   }
 
   take(limit: number): Parting[] {
-    if (this.#candidates.size === 0) this.#searchIfDue();
+    if (this.#candidates.size === 0) this.#lookFurther();
     const partings: Parting[] = [];
     for (const [socket, bytesRead] of this.#candidates) {
       if (partings.length === limit) break;
       this.#candidates.delete(socket);
-      if (this.#inTransit.has(socket) || this.#kept.has(socket)) continue;
+      if (!this.#leaves(socket)) continue;
       // One byte of a next request, and it is not between two any more.
       if (socket.destroyed || socket.bytesRead !== bytesRead || socket.writableLength > 0) continue;
       if (stopReading(socket)) partings.push(this.#part(socket));
       else this.#kept.add(socket);
     }
+    if (partings.length === 0) this.#lookLater();
     return partings;
+  }
+
+  #leaves(socket: Socket): boolean {
+    return !this.#inTransit.has(socket) && !this.#kept.has(socket);
   }
 
   #part(socket: Socket): Parting {
@@ -108,15 +118,28 @@ export class HttpDepartures implements PartingSource {
     return { route: this.#route, socket, head: nothing, data: null, settle };
   }
 
-  #searchIfDue(): void {
-    if (!this.#searchIsDue || this.#isResting()) return;
-    this.#searchIsDue = false;
+  /** Looks at some more connections, if a search is under way or due. */
+  #lookFurther(): void {
+    if (this.#searching === null) {
+      if (!this.#searchIsDue || this.#isResting()) return;
+      this.#searchIsDue = false;
+      this.#searching = { surveys: this.#search((socket) => this.#leaves(socket)), took: 0 };
+    }
     const begun = performance.now();
-    const { between, busy } = this.#search();
-    this.#candidates = between;
-    for (const response of busy) this.lookAfter(response);
+    const { value: survey } = this.#searching.surveys.next();
+    if (survey) this.#candidates = survey.between;
+    for (const response of survey?.busy ?? []) this.lookAfter(response);
     const ended = performance.now();
-    this.#restUntil = ended + searchRest * (ended - begun);
+    this.#searching.took += ended - begun;
+    if (survey) return;
+    this.#restUntil = ended + searchRest * this.#searching.took;
+    this.#searching = null;
+  }
+
+  /** Nothing can leave now: goes on with the search in another turn of the event loop, for requests that wait meanwhile. */
+  #lookLater(): void {
+    if (this.#searching === null && !this.#searchIsDue) return;
+    if (this.#searching !== null || !this.#isResting()) setImmediate(() => this.#mover.wake());
   }
 
   /** Whether it is too soon to search again; the mover is woken when it no longer is. */

@@ -85,19 +85,27 @@ function isTcp(fd: number): boolean {
 
 /**
  * Which of `sockets` the HTTP server holds to be idle: a request was answered and not a byte of the next one has come. Each
- * with how much was read from it until now, which the kernel's side of Node has to be asked for: once is enough.
+ * with how much was read from it until now, which the kernel's side of Node has to be asked for, of each by itself: with
+ * ten thousand of them that takes as long as a request may wait, and the list a tenth of it. So no more than `limit` of
+ * those that are `wanted` are asked for; where the list is gone it may be more.
  * Relies on the list of connections that the server keeps under a symbol of its own (`kConnections` of
  * lib/_http_server.js), its `idle()` and `socket._httpMessage`, as `closeIdleConnections()` does; where the list is gone,
  * that is called. Node 26.10 holds connections that have never sent a byte to be idle too, and the lines before it do not: here they never
  * are.
  */
-export function idleSockets(server: HttpServer, sockets: ReadonlySet<Socket>): Map<Socket, number> {
+export function idleSockets(
+  server: HttpServer,
+  sockets: ReadonlySet<Socket>,
+  limit = Number.POSITIVE_INFINITY,
+  wanted: (socket: Socket) => boolean = () => true,
+): Map<Socket, number> {
   const parsers = idleParsers(server);
-  if (parsers === null) return idleByClosing(server, sockets);
+  if (parsers === null) return idleByClosing(server, [...sockets].filter(wanted));
   const idle = new Map<Socket, number>();
   for (const { socket } of parsers) {
+    if (idle.size >= limit) break;
     // A parser waits for the next request while the last one is still being answered.
-    if (socket == null || socket._httpMessage?.finished === false || !sockets.has(socket)) continue;
+    if (socket == null || socket._httpMessage?.finished === false || !sockets.has(socket) || !wanted(socket)) continue;
     const { bytesRead } = socket;
     if (bytesRead > 0) idle.set(socket, bytesRead);
   }

@@ -72,12 +72,19 @@ export class Mover {
     this.#running = true;
     // Whoever gives several gives them in one turn: they make up the first batch together.
     await eventLoopTurn();
+    let settleLast = () => {};
     for (let batch = this.#next(); batch.length > 0; batch = this.#next()) {
       const departing = new Map(batch.map((parting) => [departingOf(parting), parting]));
-      const adopted = await this.#send([...departing.keys()]).catch(() => new Set<Departing>());
-      for (const [one, { settle }] of departing) settle(adopted.has(one));
+      const sending = this.#send([...departing.keys()]).catch(() => new Set<Departing>());
+      // While the successor takes this batch: closing the copies of the last one takes a good part of its time.
+      settleLast();
+      const adopted = await sending;
+      settleLast = () => {
+        for (const [one, { settle }] of departing) settle(adopted.has(one));
+      };
       await eventLoopTurn();
     }
+    settleLast();
     this.#running = false;
   }
 

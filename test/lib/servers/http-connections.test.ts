@@ -1,9 +1,13 @@
 import { once } from 'node:events';
 import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HttpConnections } from '../../../lib/servers/http-connections.ts';
+import { Mover } from '../../../lib/servers/mover.ts';
+import { eventually } from '../../support/eventually.ts';
 import { DescriptorCheck } from '../../support/open-descriptors.ts';
+import { RawClient } from '../../support/raw-client.ts';
 import { ServedServer } from '../../support/served-server.ts';
 
 const request = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n';
@@ -64,6 +68,42 @@ describe.each(['http', 'https'] as const)('the connections of an %s server', (pr
     await client.until('other');
     expect(client.received).toContain('keep-alive');
   });
+});
+
+it('are looked at some at a time, and all leave that can, when they can', async () => {
+  await using _descriptors = new DescriptorCheck();
+  const held: http.ServerResponse[] = [];
+  await using server = http.createServer((incoming, response) => {
+    if (incoming.url === '/held') held.push(response);
+    else response.end('answer');
+  });
+  const connections = new HttpConnections(server, 2);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const connected: RawClient[] = [];
+  for (let count = 0; count < 9; count++) connected.push(await RawClient.connect(port));
+  const [busy, silent, ...idle] = connected as [RawClient, RawClient, ...RawClient[]];
+  busy.send(request.replace('/', '/held'));
+  await eventually(() => held.length === 1);
+  for (const client of idle) {
+    client.send(request);
+    await client.until('answer');
+  }
+
+  const batches: number[] = [];
+  const mover = new Mover(async (batch) => {
+    batches.push(batch.length);
+    return new Set(batch);
+  });
+  connections.move(mover, 'route');
+  await eventually(() => connections.sockets.size === 1);
+  expect(connections.moved).toBe(8);
+  expect(Math.max(...batches)).toBe(2);
+  held[0]?.end('answer');
+  await busy.until('answer');
+  await connections.empty();
+  expect(connections.moved).toBe(9);
+  await Promise.all([silent.closed, ...idle.map((client) => client.closed)]);
 });
 
 it('a forgotten server is watched no more', async () => {

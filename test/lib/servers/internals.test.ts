@@ -99,6 +99,20 @@ describe.each(['http', 'https'] as const)(`the internals of Node ${process.versi
     await idle.until('answer', 2);
   });
 
+  it('idleSockets: no more than were asked for, of those that are wanted', async () => {
+    for (let count = 0; count < 4; count++) {
+      const client = await scene.connect();
+      client.send(request);
+      await client.until('answer');
+    }
+    const all = new Set(sockets());
+    const [unwanted] = all;
+    const some = idleSockets(server(), all, 2, (socket) => socket !== unwanted);
+    expect(some.size).toBe(2);
+    expect([...some.keys()]).not.toContain(unwanted);
+    expect(idleSockets(server(), all, 9, (socket) => socket !== unwanted).size).toBe(3);
+  });
+
   it('idleByClosing: leaves every socket as it was', async () => {
     const client = await scene.connect();
     client.send(request);

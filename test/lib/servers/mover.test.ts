@@ -48,6 +48,18 @@ test('what is given in one turn goes in batches of 64', async () => {
   expect(batches).toEqual([64, 64, 2]);
 });
 
+test('the copies of a batch are settled while the next one is under way', async () => {
+  const all = await connected(65);
+  let giving: Promise<boolean>[] = [];
+  const mover = new Mover(async (batch) => {
+    // The answer to the second batch waits for the first to be settled.
+    if (batch.length === 1) await Promise.all(giving.slice(0, 64));
+    return new Set(batch);
+  });
+  giving = all.map((socket) => give(mover, socket));
+  expect(await Promise.all(giving)).toEqual(all.map(() => true));
+});
+
 test('however many have hung up, the others go', async () => {
   const { mover, batches } = moverToAnybody();
   const all = await connected(100);
