@@ -1,6 +1,6 @@
 import { EventEmitter, on } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { askStatus } from '../handoff/status-inquiry.ts';
+import { askStatus } from '../command-parts.ts';
 import type { Exit } from '../process/child.ts';
 import type { Colour } from './colours.ts';
 import { exitCodeOf } from './exit-code.ts';

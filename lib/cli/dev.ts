@@ -4,7 +4,7 @@ import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
-import { controlVariable } from '../process/environment.ts';
+import { controlVariable } from '../command-parts.ts';
 import type { Call } from './call.ts';
 import { type Colour, paintFor } from './colours.ts';
 import { CommandError } from './command-error.ts';

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { leave } from '../process/leave.ts';
+import { leave } from '../command-parts.ts';
 import { Call } from './call.ts';
 import { completionRequest, printCompletions } from './completion.ts';
 import { createProgram, run } from './program.ts';

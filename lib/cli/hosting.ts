@@ -1,7 +1,7 @@
 import { closeSync, writeSync } from 'node:fs';
+import { channelVariable } from '../command-parts.ts';
 import { describe } from '../fd/index.ts';
 import { type Handoff, HandoffError, type HandoffOptions, type HostedProgram, handoff } from '../index.ts';
-import { channelVariable } from '../process/environment.ts';
 import type { Call } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { exitCodeOf } from './exit-code.ts';

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { defaultName, resolveDatagramAddress } from '../command-parts.ts';
 import { bindUdp } from '../fd/index.ts';
 import type { Handoff } from '../index.ts';
-import { defaultName, resolveDatagramAddress } from '../servers/address.ts';
 import type { Call } from './call.ts';
 import { hostProgram } from './hosting.ts';
 import { type Place, parsePlace } from './place.ts';

@@ -1,8 +1,7 @@
 import { constants } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { conventions, parseReadiness } from '../command-parts.ts';
 import type { ProgramOptions } from '../index.ts';
-import { conventions } from '../process/program-variables.ts';
-import { parseReadiness } from '../process/readiness.ts';
 import { parseDuration } from './duration.ts';
 
 /** What can be said of the program that is to serve. */

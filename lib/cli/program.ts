@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { packageVersion } from '../package-version.ts';
+import { packageVersion } from '../command-parts.ts';
 import type { Call } from './call.ts';
 import { hasColours, paintFor } from './colours.ts';
 import { registerCompletion } from './completion.ts';

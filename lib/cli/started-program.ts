@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { Child, type Exit } from '../process/child.ts';
-import { OrphanGuard } from '../process/orphan-guard.ts';
+import { Child, OrphanGuard } from '../command-parts.ts';
+import type { Exit } from '../process/child.ts';
 import { CommandError } from './command-error.ts';
 
 export interface ProgramStart {

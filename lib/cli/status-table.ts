@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
-import { isObject, type Json, type JsonObject } from '../channel/frame.ts';
+import type { Json, JsonObject } from '../channel/frame.ts';
+import { isObject } from '../command-parts.ts';
 import type { Paint } from './colours.ts';
 import { alignColumns, type Side } from './columns.ts';
 

@@ -2,7 +2,7 @@ import { clearScreenDown, cursorTo } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { JsonObject } from '../channel/frame.ts';
-import { askStatus } from '../handoff/status-inquiry.ts';
+import { askStatus } from '../command-parts.ts';
 import type { Call } from './call.ts';
 import { controlArgument, timeoutOption } from './control-argument.ts';
 import { parseWait } from './duration.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { askStatus } from '../handoff/status-inquiry.ts';
-import { requestUpgrade, type UpgradeProgress } from '../handoff/upgrade-request.ts';
+import { askStatus, requestUpgrade } from '../command-parts.ts';
+import type { UpgradeProgress } from '../handoff/upgrade-request.ts';
 import type { Call } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { controlArgument, timeoutOption } from './control-argument.ts';

@@ -34,7 +34,7 @@ test('a server reads few files: every one of them would cost half a millisecond 
   };
   follow(join(root, 'dist', 'index.js'));
   expect(read.size).toBeGreaterThan(1);
-  expect(read.size).toBeLessThan(30);
+  expect(read.size).toBeLessThan(15);
 });
 
 test('everything that package.json points to is in the package', () => {
