@@ -15,6 +15,7 @@ benchmarks: ${benchmarks.map(({ name }) => name).join(', ')} (default: all)
 
   --rounds N       how often each contender is measured (5)
   --quick          one round, shorter and smaller: to see that everything works, not to compare
+  --no-fetch       leave out the peers from npm that were not fetched before
   --results FILE   where the results go (bench/results/results.json); those of other benchmarks in it are kept
   --no-report      leave the picture and the tables in the README and in docs/performance.md as they are
   --report-only    measure nothing, and draw them from the results
@@ -35,7 +36,8 @@ async function report(): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const { help, chosen, rounds, quick, results: path, ...options } = readCommandLine(process.argv.slice(2), benchmarks);
+  const commandLine = readCommandLine(process.argv.slice(2), benchmarks);
+  const { help, chosen, rounds, quick, fetch, results: path, ...options } = commandLine;
   if (help) {
     console.log(USAGE);
     return;
@@ -44,7 +46,7 @@ async function main(): Promise<void> {
   const interruption = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
   const onProgress = (line: string) => console.error(line);
-  const measured = await runAll(chosen, { rounds, quick, onProgress, signal: interruption.signal });
+  const measured = await runAll(chosen, { rounds, quick, fetch, onProgress, signal: interruption.signal });
   console.log(plainTables(measured));
   // A quick run is no measurement, and is kept only where somebody asks for it.
   const file = path ?? (quick ? undefined : defaultResults);

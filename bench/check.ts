@@ -15,6 +15,7 @@ const USAGE = `usage: npm run bench:check -- [options] [benchmark …]
 benchmarks: ${benchmarks.map(({ name }) => name).join(', ')} (default: all)
 
   --rounds N       how often each contender is measured (5)
+  --no-fetch       leave out the peers from npm that were not fetched before
   --results FILE   judge what npm run bench has written there, instead of measuring
 
 Ratios within one run are compared, and absolute figures only where the goal is one: they want a machine that does nothing
@@ -28,7 +29,7 @@ function line({ goal, met, figure: value, bound }: Judgement): string {
 }
 
 async function main(): Promise<number> {
-  const { help, chosen, rounds, results: path } = readCommandLine(process.argv.slice(2), benchmarks);
+  const { help, chosen, rounds, fetch, results: path } = readCommandLine(process.argv.slice(2), benchmarks);
   if (help) {
     console.log(USAGE);
     return 0;
@@ -38,7 +39,7 @@ async function main(): Promise<number> {
   const onProgress = (text: string) => console.error(text);
   const results: Results =
     path === undefined
-      ? await runAll(chosen, { rounds, quick: false, onProgress, signal: interruption.signal })
+      ? await runAll(chosen, { rounds, quick: false, fetch, onProgress, signal: interruption.signal })
       : readResults(path);
   const judgements = judgeAll(results);
   for (const judgement of judgements) console.log(line(judgement));

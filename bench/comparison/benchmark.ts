@@ -35,6 +35,8 @@ export interface Preparation {
 export interface BenchmarkOptions {
   /** Shorter and smaller: to see that everything works, not to compare. */
   readonly quick: boolean;
+  /** Whether peers may be fetched that were not before; without that they are absent. */
+  readonly fetch: boolean;
 }
 
 export interface Benchmark {

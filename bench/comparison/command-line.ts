@@ -9,6 +9,7 @@ export interface CommandLine {
   readonly chosen: readonly Benchmark[];
   readonly rounds: number;
   readonly quick: boolean;
+  readonly fetch: boolean;
   readonly results: string | undefined;
   readonly report: boolean;
   readonly reportOnly: boolean;
@@ -25,6 +26,7 @@ export function readCommandLine(commandArguments: string[], benchmarks: readonly
     options: {
       rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      fetch: { type: 'boolean', default: true },
       results: { type: 'string' },
       report: { type: 'boolean', default: true },
       'report-only': { type: 'boolean', default: false },
@@ -40,6 +42,7 @@ export function readCommandLine(commandArguments: string[], benchmarks: readonly
     chosen: positionals.length === 0 ? benchmarks : benchmarks.filter(({ name }) => positionals.includes(name)),
     rounds,
     quick: values.quick,
+    fetch: values.fetch,
     results: values.results,
     report: values.report,
     reportOnly: values['report-only'],

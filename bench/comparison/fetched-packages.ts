@@ -16,14 +16,14 @@ const listed = join(root, 'bench', 'packages');
 /** Packages with an addon of their own, which has to be compiled. */
 const compiled = ['usocket'];
 
-/** The folder whose node_modules has them; fetched on the first call. */
-export function fetchedPackages(onProgress: (line: string) => void = () => {}): string {
+/** The folder whose node_modules has them; fetched on the first call, unless that may not be: then this throws. */
+export function fetchedPackages(fetch = true): string {
   const lock = readFileSync(join(listed, 'package-lock.json'));
   // By its content, and the runtime that addons are compiled for: another lock is another folder.
   const key = createHash('sha256').update(lock).update(process.versions.modules).digest('hex').slice(0, 16);
   const folder = join(root, 'node_modules', '.cache', 'fd-handoff-bench', key);
   if (existsSync(folder)) return folder;
-  onProgress('fetching the packages of bench/packages');
+  if (!fetch) throw new Error('its package was not fetched before, and is not now (--no-fetch)');
   const unfinished = `${folder}.${process.pid}`;
   mkdirSync(unfinished, { recursive: true });
   try {
@@ -40,8 +40,8 @@ export function fetchedPackages(onProgress: (line: string) => void = () => {}): 
 }
 
 /** The path of what `specifier` means to a program that has these packages. */
-export function resolveFetched(specifier: string): string {
-  return createRequire(join(fetchedPackages(), 'package.json')).resolve(specifier);
+export function resolveFetched(specifier: string, fetch: boolean): string {
+  return createRequire(join(fetchedPackages(fetch), 'package.json')).resolve(specifier);
 }
 
 function npm(folder: string, ...commandArguments: string[]): void {

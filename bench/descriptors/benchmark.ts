@@ -16,6 +16,7 @@ import { outputOf } from '../comparison/program-output.ts';
 
 /** What a control message can carry on Linux is 253; a batch of the channel is 64, so that 253 are four of them. */
 const batches = [1, 16, 64, 253];
+const quickBatches = [1, 64];
 
 /** How long each loop runs, in milliseconds: thousands of round trips, and a slow moment of the machine is a small part. */
 const duration = 500;
@@ -29,9 +30,10 @@ function program(name: string): string {
 function loops(
   contender: string,
   clock: 'nanoseconds' | 'processor',
+  sizes: readonly number[],
   run: (batch: number) => Promise<Record<string, number>>,
 ): Case[] {
-  return batches.map((size) => ({
+  return sizes.map((size) => ({
     contender,
     size,
     measure: async () => {
@@ -42,8 +44,9 @@ function loops(
   }));
 }
 
-async function prepare({ quick }: BenchmarkOptions): Promise<Preparation> {
+async function prepare({ quick, fetch }: BenchmarkOptions): Promise<Preparation> {
   const folder = mkdtempSync(join(tmpdir(), 'fd-handoff-bench-'));
+  const sizes = quick ? quickBatches : batches;
   const milliseconds = String(quick ? quickDuration : duration);
   const node = (name: string, batch: number, ...rest: string[]) =>
     outputOf(process.execPath, [program(name), String(batch), milliseconds, ...rest]);
@@ -53,29 +56,29 @@ async function prepare({ quick }: BenchmarkOptions): Promise<Preparation> {
     const clock = how === 'one' ? 'processor' : 'nanoseconds';
     await participants.add(`C, ${processes}`, () => {
       const loop = compileC(program('loop.c'), folder);
-      return loops(`C, ${processes}`, clock, (batch) => outputOf(loop, [how, String(batch), milliseconds]));
+      return loops(`C, ${processes}`, clock, sizes, (batch) => outputOf(loop, [how, String(batch), milliseconds]));
     });
     await participants.add(`Python send_fds, ${processes}`, async () => {
       await outputOf('python3', [program('loop.py'), how, '1', '1']);
-      return loops(`Python send_fds, ${processes}`, clock, (batch) =>
+      return loops(`Python send_fds, ${processes}`, clock, sizes, (batch) =>
         outputOf('python3', [program('loop.py'), how, String(batch), milliseconds]),
       );
     });
     if (how === 'one') {
       await participants.add('fd-handoff/fd', () =>
-        loops('fd-handoff/fd', clock, (batch) => node('fd-loop.js', batch)),
+        loops('fd-handoff/fd', clock, sizes, (batch) => node('fd-loop.js', batch)),
       );
     }
   }
   await participants.add('fd-handoff/channel', () =>
-    loops('fd-handoff/channel', 'nanoseconds', (batch) => node('channel-loop.js', batch)),
+    loops('fd-handoff/channel', 'nanoseconds', sizes, (batch) => node('channel-loop.js', batch)),
   );
   await participants.add('usocket', () => {
-    const usocket = resolveFetched('usocket');
-    return loops('usocket', 'nanoseconds', (batch) => node('usocket-loop.cjs', batch, usocket));
+    const usocket = resolveFetched('usocket', fetch);
+    return loops('usocket', 'nanoseconds', sizes, (batch) => node('usocket-loop.cjs', batch, usocket));
   });
   await participants.add('child.send', () =>
-    loops('child.send', 'nanoseconds', (batch) => node('child-send-loop.js', batch)),
+    loops('child.send', 'nanoseconds', sizes, (batch) => node('child-send-loop.js', batch)),
   );
   return {
     ...participants,

@@ -16,7 +16,7 @@ const quickStateSizes = [1, 10];
 
 const megabyte = 1024 * 1024;
 
-/** Milliseconds on the clock that all processes share, by what happened then. */
+/** Milliseconds on the clock that all processes share, by what happened then; and `pid` and `memory`, in bytes. */
 type Moments = Readonly<Record<string, number>>;
 
 async function told(program: RunningProgram, event: string): Promise<Moments> {
@@ -56,6 +56,8 @@ async function measure(environment: NodeJS.ProcessEnv, folder: string): Promise<
       application: at(successor, 'sending READY') - at(successor, 'offered'),
       commit: at(former, 'sending COMMITTED') - at(successor, 'sending READY'),
       after: at(successor, 'ready') - at(former, 'sending COMMITTED'),
+      memoryOld: at(former, 'memory') / megabyte,
+      memoryNew: at(successor, 'memory') / megabyte,
     };
   } finally {
     await program.end();
@@ -101,6 +103,8 @@ export const handoffPhases: Benchmark = {
     { name: 'application', title: 'listen() and ready()', unit: 'ms' },
     { name: 'commit', title: 'newline to commit', unit: 'ms' },
     { name: 'after', title: 'commit to ready', unit: 'ms' },
+    { name: 'memoryOld', title: 'memory of the old process', unit: 'MB' },
+    { name: 'memoryNew', title: 'of the new process', unit: 'MB' },
   ],
   prepare,
 };

@@ -35,7 +35,7 @@ for (let index = 0; index < listeners; index++) {
 note('bound');
 
 const tell = (event) => {
-  console.log(JSON.stringify({ event, pid: process.pid, ...moments }));
+  console.log(JSON.stringify({ event, pid: process.pid, memory: process.memoryUsage().rss, ...moments }));
 };
 // First of all at a signal, before the library hears of it.
 process.prependListener('SIGHUP', () => note('signal'));

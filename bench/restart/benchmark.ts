@@ -92,7 +92,7 @@ function phase(report: Report, label: string): PhaseReport {
   return found;
 }
 
-async function prepare({ quick }: BenchmarkOptions): Promise<Preparation> {
+async function prepare({ quick, fetch }: BenchmarkOptions): Promise<Preparation> {
   const folder = mkdtempSync(join(tmpdir(), 'fd-handoff-bench-'));
   const services: Service[] = [];
   const participants = new Participants();
@@ -100,7 +100,7 @@ async function prepare({ quick }: BenchmarkOptions): Promise<Preparation> {
     await participants.add(contender.name, async () => {
       const own = join(folder, String(index));
       mkdirSync(own);
-      const service = await contender.start({ folder: own });
+      const service = await contender.start({ folder: own, fetch });
       services.push(service);
       const measure = () => replaceUnderLoad(service, quick ? quickDurations : durations);
       return [{ contender: contender.name, size: null, measure }];

@@ -12,8 +12,8 @@ const commandDeadline = 60_000;
 
 export const pm2: Contender = {
   name: 'PM2 reload',
-  async start({ folder }) {
-    const program = resolveFetched('pm2/bin/pm2');
+  async start({ folder, fetch }) {
+    const program = resolveFetched('pm2/bin/pm2', fetch);
     const port = await freePort();
     const env = {
       ...process.env,

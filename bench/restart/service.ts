@@ -15,6 +15,8 @@ export interface Service {
 export interface Place {
   /** A folder of this peer's own. */
   readonly folder: string;
+  /** Whether what it is may be fetched where it was not before. */
+  readonly fetch: boolean;
 }
 
 export interface Contender {

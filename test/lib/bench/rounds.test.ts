@@ -27,7 +27,13 @@ function counting(turns: string[]): Benchmark {
 
 test('contenders take turns in every round, and every other round backwards', async () => {
   const turns: string[] = [];
-  const results = await runBenchmark(counting(turns), { rounds: 3, quick: true, onProgress: () => {}, signal: never });
+  const results = await runBenchmark(counting(turns), {
+    rounds: 3,
+    quick: true,
+    fetch: false,
+    onProgress: () => {},
+    signal: never,
+  });
   expect(turns).toEqual(['one', 'other', 'other', 'one', 'one', 'other', 'closed']);
   expect(results.results.map(({ contender, metrics }) => [contender, metrics.turn?.samples])).toEqual([
     ['one', [1, 4, 5]],
@@ -39,7 +45,13 @@ test('contenders take turns in every round, and every other round backwards', as
 test('what was started is ended when a measurement fails', async () => {
   const turns: string[] = [];
   const aborted = AbortSignal.abort(new Error('enough'));
-  const run = runBenchmark(counting(turns), { rounds: 1, quick: true, onProgress: () => {}, signal: aborted });
+  const run = runBenchmark(counting(turns), {
+    rounds: 1,
+    quick: true,
+    fetch: false,
+    onProgress: () => {},
+    signal: aborted,
+  });
   await expect(run).rejects.toThrow('enough');
   expect(turns).toEqual(['closed']);
 });
