@@ -12,6 +12,7 @@ test('fd-handoff/fd has exactly its public names', () => {
     'bindUdp',
     'bindUnix',
     'close',
+    'closeAll',
     'connectUnix',
     'describe',
     'dup',
