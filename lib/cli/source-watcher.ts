@@ -80,6 +80,8 @@ export class SourceWatcher implements AsyncDisposable {
     const inside = root === undefined || path === root ? '' : relative(root, path);
     if (inside.split(sep).some((part) => part.startsWith('.') || part === 'node_modules')) return true;
     if (inside !== '' && this.#isUnwanted(relative(this.#options.folder, path))) return true;
+    // The programs' own: each one that starts makes its control socket, and would be started anew for that.
+    if (stats?.isSocket() === true || stats?.isFIFO() === true) return true;
     // A folder's name says nothing about what is in it; without its status it may be one.
     return stats?.isFile() === true && !this.#extensions.has(extname(path));
   }

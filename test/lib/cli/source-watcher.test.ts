@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { dirname } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { SourceWatcher, type SourceWatcherOptions } from '../../../lib/cli/source-watcher.ts';
@@ -74,6 +76,18 @@ it('leaves out what is no source, node_modules, and everything with a dot', asyn
   write('f.js');
   await watch();
   expect(await toldOf([...ignored, 'f.js'], ['f.js'])).toEqual(['f.js']);
+});
+
+it('leaves out the sockets that programs make', async () => {
+  await watch();
+  const server = net.createServer();
+  await once(server.listen(folder.file('control.sock')), 'listening');
+  expect(await toldOf(['a.js'], ['a.js'])).toEqual(['a.js']);
+  server.close();
+  await once(server, 'close');
+  write('end.js', 'changed');
+  await eventually(() => told.flat().includes('end.js'));
+  expect(told.flat()).not.toContain('control.sock');
 });
 
 it('leaves out names at any depth, folders with everything in them, and patterns of paths', async () => {
