@@ -2,7 +2,6 @@ import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
 import { controlVariable } from '../command-parts.ts';
 import type { Call } from './call.ts';
@@ -135,8 +134,10 @@ function commandLine(command: string, args: readonly string[], { listen, readyWh
     });
   }
   const ready = readyWhen === undefined ? [] : ['--ready-when', readyWhen];
-  const self = fileURLToPath(import.meta.url);
-  return { command: process.execPath, args: [self, 'listen', ...ready, ...listen, '--', command, ...args] };
+  return {
+    command: process.execPath,
+    args: [process.argv[1] as string, 'listen', ...ready, ...listen, '--', command, ...args],
+  };
 }
 
 function checkExists(path: string): string {

@@ -208,6 +208,10 @@ const console = http.createServer((request, response) => response.end('console')
   'docs/building.md#the-prebuilt-ones': built,
   'docs/building.md#looking-for-mistakes-in-the-addon': built,
   'docs/building.md#coverage': built,
+  'docs/building.md#lib': {
+    is: 'left',
+    because: 'runs all tests, this one among them; that the script exists is checked',
+  },
   'docs/signals.md#signals': {
     is: 'program',
     before: `

@@ -8,6 +8,9 @@ import { LineClient, type Target } from '../support/line-client.ts';
 import { Program, type Told } from '../support/program.ts';
 import { Scene } from '../support/scene.ts';
 
+/** `npm run coverage:lib`. */
+const isCounted = process.env.NODE_V8_COVERAGE !== undefined;
+
 const linesProgram = fileURLToPath(new URL('programs/lines.js', import.meta.url));
 
 function start(scene: Scene, env: NodeJS.ProcessEnv = {}): Program {
@@ -216,7 +219,8 @@ test('an adopter that rejects has lost the connection, and nothing else', async 
   expect(await another.ask()).toBe(next.pid);
 });
 
-test('a successor at its limit of descriptors takes what fits, and the rest is served on here', async () => {
+test('a successor at its limit of descriptors takes what fits, and the rest is served on here', async (context) => {
+  context.skip(isCounted, 'a file for each source: Node opens more of them at once than this limit allows');
   await using scene = new Scene();
   const program = start(scene);
   const clients = await connectMany(await targetOf(program), 80);

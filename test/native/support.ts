@@ -102,8 +102,8 @@ export function runModule(source: string, options: ChildOptions = {}): ChildResu
     encoding: 'utf8',
     env: {
       ...process.env,
-      NODE_V8_COVERAGE: undefined,
-      NODE_OPTIONS: undefined,
+      // Except where they are ours (`npm run coverage:lib`).
+      ...(process.env.NODE_V8_COVERAGE === undefined ? { NODE_OPTIONS: undefined } : {}),
       TSX_DISABLE_CACHE: '1',
       ...options.env,
     },

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, on } from 'node:events';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { processesWith } from './processes.ts';
+import { isAlive, processesWith } from './processes.ts';
 
 /** A line that a test program has told. */
 export interface Told {
@@ -13,6 +13,9 @@ export interface Told {
 
 /** How long any single event of a test may take. It ends a test that hangs; none is written to come near it. */
 const deadline = 30_000;
+
+/** In milliseconds. Who hangs or is stopped does not write; a busy machine takes a tenth of this. */
+const countsDeadline = 1_000;
 
 export const serverProgram = fileURLToPath(new URL('../e2e/programs/server.js', import.meta.url));
 
@@ -107,6 +110,7 @@ export class Program {
 
   /** Ends every process that has told something, and waits for the one that the test started. */
   async end(): Promise<void> {
+    if (process.env.NODE_V8_COVERAGE !== undefined) await this.#writeCounts();
     this.#killAll();
     process.off('exit', this.#killAll);
     await this.exited;
@@ -123,14 +127,21 @@ export class Program {
     }
   }
 
+  /** `npm run coverage:lib`: what each has run is written before it is killed (.ci/coverage-lib/every-process.cjs). */
+  async #writeCounts(): Promise<void> {
+    for (const pid of this.pids) this.#kill(pid, 'SIGXCPU');
+    const until = performance.now() + countsDeadline;
+    while (performance.now() < until && [...this.pids].some(isAlive)) await delay(10);
+  }
+
   /** Also where a test ended by its time limit, and nobody disposes of anything. */
   readonly #killAll = () => {
     for (const pid of this.pids) this.#kill(pid);
   };
 
-  #kill(pid: number): void {
+  #kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
     try {
-      process.kill(pid, 'SIGKILL');
+      process.kill(pid, signal);
     } catch {
       // Gone already, as most are.
     }
