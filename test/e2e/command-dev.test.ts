@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { ask } from '../support/ask.ts';
+import { askStatus } from '../support/ask-status.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import { CommandRun } from '../support/command.ts';
 import { Project } from '../support/documented-program.ts';
@@ -243,7 +244,7 @@ test('a successor that was started by a signal is found, replaced, and ended wit
   expect((await ask({ port })).servedBy).toBe(fourth.pid);
   development.run.signal('SIGINT');
   expect(await development.run.exited).toEqual({ code: 0, signal: null });
-  expect(isAlive(fourth.pid)).toBe(false);
+  await eventually(() => !isAlive(fourth.pid));
 });
 
 test('a program that does not use the library is ended and started again', async () => {
@@ -293,6 +294,21 @@ test('with --listen one that takes its listener by number is replaced under stri
   expect(isAlive(second.pid)).toBe(false);
 });
 
+test('with a control path of its own and a way to be asked, a program that says nothing is ready when it accepts', async () => {
+  await using scene = new Scene();
+  const flags = ['--no-stdin', '--control', scene.control, '--listen', '127.0.0.1:0', '--ready-when', 'tcp'];
+  const run = scene.add(
+    new CommandRun(['dev', ...flags, '--', ...plainServer], { folder: scene.folder, env: { BEHAVIOUR: 'late' } }),
+  );
+  const { address, pid } = await run.event('serving');
+  await run.errors('serves, after');
+  expect(run.stderr).toContain(`control path ${scene.control};`);
+  expect(await askStatus(scene.control)).toMatchObject({ phase: 'serving' });
+  expect((await ask({ port: (address as { port: number }).port })).servedBy).toBe(pid);
+  run.signal('SIGTERM');
+  expect(await run.exited).toEqual({ code: 0, signal: null });
+});
+
 test('killed by SIGKILL it leaves nobody behind', async () => {
   await using scene = new Scene();
   const development = new Development(scene, serverOf('one', { options }));
@@ -325,7 +341,8 @@ test('"rs" on the terminal starts it again; Ctrl-C there ends it', async (contex
   const development = new Development(scene, serverOf('one', { options }), { terminal: true });
   const first = await development.serves('one');
   await development.run.output('"rs" starts again');
-  development.run.child.stdin?.write('rs\n');
+  // Anything else is for the program, or nobody.
+  development.run.child.stdin?.write('really?\nrs\n');
   const second = await development.run.event('ready', ({ generation }) => generation === 1);
   expect(second.pid).not.toBe(first.pid);
   await development.run.output(`process ${second.pid} serves`);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkOptions, readOptions } from '../../lib/options.ts';
+import { checkCommand, checkOptions, readOptions } from '../../lib/options.ts';
 
 it.each([
   ['handoff()', { drainTimeOut: 1 }, 'Did you mean "drainTimeout"?'],
@@ -24,3 +24,36 @@ it.each([[{}], [[{ name: 'web' }]], [[{ name: 'web', descriptor: 3 }]], [[null]]
     expect(() => readOptions({ inherit } as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
   },
 );
+
+it.each([
+  [null, 'ERR_INVALID_ARG_TYPE', 'handoff() takes an object of options. Received null'],
+  [{ control: '' }, 'ERR_INVALID_ARG_TYPE', '"control"'],
+  [{ pidFile: 7 }, 'ERR_INVALID_ARG_TYPE', '"pidFile"'],
+  [{ authorize: true }, 'ERR_INVALID_ARG_TYPE', '"authorize"'],
+  [{ share: true }, 'ERR_INVALID_ARG_VALUE', 'needs "control"'],
+  [{ systemd: true }, 'ERR_INVALID_ARG_TYPE', 'must be false or an object'],
+  [{ systemd: { store: 'some' } }, 'ERR_INVALID_ARG_VALUE', '"systemd.store"'],
+  [{ drainTimeout: '5' }, 'ERR_INVALID_ARG_TYPE', '"drainTimeout"'],
+  [{ drainTimeout: -1 }, 'ERR_OUT_OF_RANGE', '"drainTimeout"'],
+  [{ readyTimeout: 2 ** 31 }, 'ERR_OUT_OF_RANGE', '"readyTimeout"'],
+])('handoff(%j) is %s', (options, code, message) => {
+  expect(() => readOptions(options as never)).toThrow(
+    expect.objectContaining({ code, message: expect.stringContaining(message) }),
+  );
+});
+
+it.each([
+  [false, null],
+  [{ store: false }, { store: 'never', keepsAll: false }],
+  [{ store: true }, { store: 'always', keepsAll: false }],
+  [{ store: 'all' }, { store: 'always', keepsAll: true }],
+  [{}, { store: 'where-offered', keepsAll: false }],
+] as const)('systemd: %j', (systemd, read) => {
+  expect(readOptions({ systemd }).systemd).toEqual(read);
+});
+
+it.each([7, 'npm test', [], [''], ['npm', 1]])('a preflight is not %j', (preflight) => {
+  expect(() => checkCommand({ preflight, cwd: '/' } as never)).toThrow(
+    expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE', message: expect.stringContaining('"preflight"') }),
+  );
+});

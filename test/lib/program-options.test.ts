@@ -50,3 +50,17 @@ it.each([
 ])('%o is refused', (options, code) => {
   expect(() => readProgramOptions(options as ProgramOptions, settings)).toThrow(expect.objectContaining({ code }));
 });
+
+it('who holds nothing is told so', () => {
+  const { choose } = readProgramOptions({ command: 'server', names: ['web'] }, settings);
+  expect(() => choose([])).toThrow('this process holds nothing');
+});
+
+it('environment and folder are the given ones', () => {
+  const env = { ONLY: 'this' };
+  expect(readProgramOptions({ command: 'server', args: ['-v'], env, cwd: '/' }, settings)).toMatchObject({
+    args: ['-v'],
+    env,
+    cwd: '/',
+  });
+});

@@ -212,3 +212,51 @@ it('without a manager nothing is said, and environments stay what they are', asy
   expect(life.environmentAfterExec(environment)).toBe(environment);
   expect(receiver.tags()).toEqual([]);
 });
+
+describe('what is seldom', () => {
+  it('a takeover from a process of another service: this one is the main process from the start', () => {
+    const life = new ServiceLife({ service, estate, generation: 1, keepsAll: false, report: () => {} });
+    // No process has that number, and so none of this service.
+    const takeover = { predecessor: { pid: 2 ** 30, generation: 0 } };
+    life.begin({ is: 'takeover', spawned: false, takeover, stderr: null, passed: [] } as never, 60_000);
+    expect(service.isMain).toBe(true);
+    // It was started by itself, and what stands in its environment is for the image that follows.
+    expect(life.environmentAfterExec({ A: 'b' })).toMatchObject({ A: 'b', NOTIFY_SOCKET: receiver.path });
+  });
+
+  it('a spawned successor says nothing', () => {
+    const life = new ServiceLife({ service, estate, generation: 1, keepsAll: false, report: () => {} });
+    life.begin({ is: 'takeover', spawned: true, takeover: {}, stderr: null, passed: [] } as never, 60_000);
+    expect(service.isMain).toBe(false);
+    expect(life.environmentAfterExec({ A: 'b' })).toEqual({ A: 'b' });
+    expect(said()).toEqual([]);
+  });
+
+  it('a preflight that fails is a reload', () => {
+    const life = serving();
+    life.entered('serving', 'rehearsing');
+    life.entered('rehearsing', 'serving');
+    expect(said()).toEqual(['RELOADING', 'READY']);
+  });
+
+  it('what was thrown at a signal, and is no error, is told as it is', () => {
+    const life = serving();
+    life.declined('not now');
+    expect(receiver.tags().at(-1)).toMatchObject({ STATUS: expect.stringContaining('failed: not now') });
+  });
+
+  it('a failure while this process serves is told at once', () => {
+    const life = serving();
+    life.rolledBack(new Error('it died'));
+    expect(receiver.tags()).toMatchObject([{ STATUS: 'Serving, generation 3; the last replacement failed: it died' }]);
+  });
+
+  it('beside an owner a process says only that it serves', () => {
+    const life = living();
+    life.entered('starting', 'taking-over');
+    life.entered('taking-over', 'serving');
+    receiver.read();
+    life.ready(false, []);
+    expect(receiver.tags().at(-1)).toMatchObject({ STATUS: 'Serving, generation 3' });
+  });
+});

@@ -139,6 +139,13 @@ test('the messages are in the words of Node', () => {
   assert.throws(() => bad(new Map()), {
     message: 'The "fd" argument must be of type number. Received an instance of Map',
   });
+  assert.throws(() => bad(bad), { message: 'The "fd" argument must be of type number. Received function dup' });
+  assert.throws(() => bad(Object.create(null)), {
+    message: 'The "fd" argument must be of type number. Received [Object: null prototype] {}',
+  });
+  assert.throws(() => bad('a text that is longer than that'), {
+    message: `The "fd" argument must be of type number. Received type string ('a text that is longer th...)`,
+  });
   assert.throws(() => bad(-1), {
     message: 'The value of "fd" is out of range. It must be >= 0 && <= 2147483647. Received -1',
     stack: /^RangeError \[ERR_OUT_OF_RANGE\]: The value/,

@@ -73,3 +73,7 @@ test('the new program gets SIGPIPE with its default, no blocked signals, and no 
   const usual = numbers(spawnSync('/bin/ls', ['/proc/self/fd'], { encoding: 'utf8' }).stdout);
   assert.deepEqual(numbers(child.stdout.trim().split('\n').at(-1)), usual);
 });
+
+test('a variable that is undefined is none, and is not refused', () => {
+  assert.throws(() => exec('/no/such/program', ['x'], { ABSENT: undefined }), { code: 'ENOENT' });
+});

@@ -103,6 +103,13 @@ test('where no addon is found, the error says what was looked for and what to do
   if (process.platform === 'linux') assert.match(error.message, /glibc \d|musl, Node/);
 });
 
+test('where a variable names a folder without one, nothing else is loaded in its place', () => {
+  const source = `try { fd.pipe(); } catch ({ code, message }) { console.log(JSON.stringify({ code, message })); }`;
+  const { code, message } = resultOf<Failure>(runModule(source, { env: { FD_HANDOFF_PREBUILD: '/no/such/folder' } }));
+  assert.equal(code, 'ERR_HANDOFF_UNSUPPORTED_PLATFORM');
+  assert.match(message, /No native build was found/);
+});
+
 test('where an addon is found and does not load, the error has the reason of the system', (t) => {
   const { error } = failureWith(t, { 'build/Release/fd_handoff.node': 'no addon at all' });
   assert.equal(error.code, 'ERR_HANDOFF_UNSUPPORTED_PLATFORM');

@@ -25,3 +25,7 @@ it('counts no colours', () => {
     ),
   ).toEqual(['\u001b[31mred\u001b[39m     x', 'longer  y']);
 });
+
+it('fills up a row that is shorter than the others', () => {
+  expect(alignColumns([['a', 'b'], ['longer']], ['left', 'right'])).toEqual(['a       b', 'longer']);
+});

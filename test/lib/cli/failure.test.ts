@@ -45,6 +45,12 @@ it('shows where it comes from, with every cause, only on demand', () => {
   );
 });
 
+it('shows the message of an error that has no stack', () => {
+  const error = Object.assign(new Error('It failed.'), { stack: undefined });
+  const { errors } = reported(error, { environment: { FD_HANDOFF_DEBUG: '1' } });
+  expect(errors).toBe('fd-handoff: It failed.\nIt failed.\n');
+});
+
 it('is red on a terminal', () => {
   expect(reported(new Error('It failed.'), { terminal: true }).errors).toBe(
     '\u001b[31mfd-handoff\u001b[39m: It failed.\n',

@@ -18,6 +18,7 @@ it.each([
   ['local=unix:/run/app.sock,mode=660', { kind: 'unix', name: 'local', path: '/run/app.sock', mode: 0o660 }],
   ['unix:/a,mode=0600,owner=0:0', { kind: 'unix', path: '/a', mode: 0o600, owner: { uid: 0, gid: 0 } }],
   ['unix:/a,owner=root:root', { kind: 'unix', path: '/a', owner: { uid: 0, gid: 0 } }],
+  ['unix:/a,owner=33', { kind: 'unix', path: '/a', owner: { uid: 33 } }],
   ['unix:/a,owner=:33', { kind: 'unix', path: '/a', owner: { gid: 33 } }],
   ['udp:8125', { kind: 'udp', port: 8125 }],
   ['udp:[::1]:53', { kind: 'udp', host: '::1', port: 53 }],

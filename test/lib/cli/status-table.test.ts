@@ -36,6 +36,15 @@ it('has one for a process that has neither, or is another program and says less'
   );
 });
 
+it('has one for a socket of which less is known', () => {
+  const table = statusTable({ listeners: [{ name: 'web', address: '::' }, { name: 'bare' }] }, plain);
+  expect(table.split('\n').map((line) => line.split(/ {2,}/).slice(0, 2))).toEqual([
+    ['name', 'address'],
+    ['web', '[::]:?'],
+    ['bare', '-'],
+  ]);
+});
+
 it('shows nothing that a terminal would obey', () => {
   const phase = 'serving\u001b[2J\u001b]0;title\u0007\r\nroot#';
   const table = statusTable({ phase, listeners: [{ name: '\u009b31mred', path: '/a\tb' }] }, plain);

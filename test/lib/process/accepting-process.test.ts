@@ -38,3 +38,14 @@ it.runIf(process.platform === 'linux').each(['127.0.0.1', '::'])(
     await once(child, 'exit');
   },
 );
+
+it.runIf(process.platform === 'linux')(
+  'a connection that is gone has been accepted by nobody of the session',
+  async () => {
+    const server = net.createServer();
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as net.AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    expect(acceptanceOf({ localPort: 1, remotePort: port }, process.pid)).toBe('another');
+  },
+);

@@ -81,6 +81,20 @@ describe.runIf(process.platform === 'linux')('a program is asked on its own list
     expect(requests).toEqual([]);
   });
 
+  it.each([
+    ['::', false],
+    ['::', true],
+    ['::1', true],
+    ['0.0.0.0', false],
+  ])('which is %s, only for IPv6: %s', async (address, ipv6Only) => {
+    close(listener);
+    listener = bindTcp(address, 0, { ipv6Only });
+    listen(listener, 10);
+    await serve();
+    await askUntilServing(asking('http:/'), listeners(), session, never);
+    expect(requests).toHaveLength(3);
+  });
+
   it('which has to be one of TCP', async () => {
     using folder = new TemporaryFolder();
     const unix = bindUnix(folder.file('socket'));

@@ -79,6 +79,29 @@ test('more than a frame carries is refused', async () => {
   expect(served.destroyed).toBe(false);
 });
 
+test('data that JSON does not know is refused, and a connection that is gone is not moved', async () => {
+  const { served } = await connection();
+  const { mover, sent } = moverToAnybody();
+  const estate = new Estate(null);
+  expect(() => estate.move(mover, { ...moveOf(served), data: undefined as never })).toThrow(
+    expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
+  );
+  served.destroy();
+  expect(await estate.move(mover, moveOf(served))).toBe(false);
+  expect(sent).toEqual([]);
+});
+
+test('an adopter that closes the connection has served it, and a drain does not wait for that', async () => {
+  const { client, served } = await connection();
+  const estate = new Estate(null);
+  estate.adopter('raw', (socket) => void socket.destroy());
+  const arrived = arriving(served);
+  served.destroy();
+  expect(estate.adopt(arrived, () => {})).toBe(true);
+  await once(client.resume(), 'end');
+  expect(await estate.drain(drainOrder())).toEqual({ how: 'drained', counts: { moved: 0, drained: 0, forced: 0 } });
+});
+
 test('what was adopted is waited for by a drain, and counted', async () => {
   const { client, served } = await connection();
   const estate = new Estate(null);

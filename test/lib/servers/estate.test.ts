@@ -522,6 +522,28 @@ describe('what cannot be registered is told at once', () => {
     await expect(estate.descriptor('it', 5 as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
   });
 
+  it('a route that has an adopter already, and a name that is none', async () => {
+    const estate = estateOf();
+    estate.adopter('raw', () => {});
+    expect(() => estate.adopter('raw', () => {})).toThrow(
+      expect.objectContaining({ code: 'ERR_HANDOFF_ALREADY_OWNED', message: expect.stringContaining('"raw"') }),
+    );
+    expect(() => estate.adopter(7 as never, () => {})).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
+    );
+  });
+
+  it('what fails right after it was registered is let go of: server, socket and their names are free', async () => {
+    const estate = estateOf();
+    const server = hello();
+    const socket = dgram.createSocket('udp4');
+    estate.discard(await estate.listen(server, { ...local, name: 'web' }));
+    estate.discard(await estate.bind(socket, { address: '127.0.0.1', port: 0, name: 'metrics' }));
+    expect(estate.descriptors).toEqual([]);
+    await estate.listen(server, { ...local, name: 'web' });
+    expect(estate.descriptors.map(({ name }) => name)).toEqual(['web']);
+  });
+
   it('a descriptor number that is nobody\u2019s', async () => {
     const estate = estateOf();
     await expect(estate.descriptor('it', () => 9999)).rejects.toMatchObject({ code: 'EBADF' });

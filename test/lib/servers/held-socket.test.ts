@@ -197,3 +197,15 @@ describe('flushing', () => {
     expect(await flushed).toBe(false);
   });
 });
+
+test('where Node does not tell what it has read, the socket is not held, and is read on', async () => {
+  const { client, served } = await connection();
+  const got = listen(served);
+  const state = (served as unknown as { _readableState: { buffer: unknown } })._readableState;
+  const { buffer } = state;
+  state.buffer = undefined;
+  expect(HeldSocket.hold(served)).toBeNull();
+  state.buffer = buffer;
+  client.write('more');
+  await eventually(() => got.text === 'more');
+});

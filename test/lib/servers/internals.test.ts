@@ -22,12 +22,17 @@ import {
   idleByClosing,
   idleSockets,
   isReadByHttp,
+  keepAliveLimit,
+  resumeReading,
   resumeReceiving,
   setConnected,
   setKeepAlive,
+  setSessionIdContext,
   setUnixAddress,
+  stopReading,
   stopReceiving,
   turnsAway,
+  unreadBytes,
 } from '../../../lib/servers/internals.ts';
 import { libraryFile, outcome, typescriptOptions } from '../../support/child-script.ts';
 import { DatagramClient } from '../../support/datagram-client.ts';
@@ -186,6 +191,63 @@ it('idleSockets: none before the server has listened', () => {
   expect(idleSockets(http.createServer(), new Set())).toEqual(new Map());
 });
 
+describe('what is found where Node keeps its connections otherwise', () => {
+  /** A socket from which nothing was read. */
+  const silent = { bytesRead: 0, destroy: () => {} } as unknown as net.Socket;
+  const closing = (idle: unknown) => {
+    const server = http.createServer();
+    const symbol = Symbol('http.server.connections');
+    Object.assign(server, { [symbol]: { idle: () => idle }, closeIdleConnections: () => void silent.destroy() });
+    for (const own of Object.getOwnPropertySymbols(server)) {
+      if (own !== symbol && own.description === symbol.description) Reflect.deleteProperty(server, own);
+    }
+    return server;
+  };
+
+  it.each([
+    ['a list of something else', 'idle ones'],
+    ['a list', [{ socket: silent }, { socket: null }]],
+  ])('%s: never one that has not sent a byte', (_, idle) => {
+    expect(idleSockets(closing(idle), new Set([silent]))).toEqual(new Map());
+  });
+});
+
+describe('where the internals of a socket or a server are gone', () => {
+  const bare = {} as never;
+
+  it('stopReading: says so, and resumeReading does nothing', () => {
+    expect(stopReading(bare)).toBe(false);
+    resumeReading(bare);
+  });
+
+  it.each([
+    ['no state', {}],
+    ['a state without a buffer', { _readableState: {} }],
+    ['a buffer of another kind', { _readableState: { buffer: 7 } }],
+    ['a buffer that is not all', { _readableState: { buffer: [Buffer.from('ab')] }, readableLength: 3 }],
+    ['a decoder of another kind', { _readableState: { buffer: [], decoder: {} }, readableLength: 0 }],
+  ])('unreadBytes: null for %s', (_, socket) => {
+    expect(unreadBytes(socket as never)).toBeNull();
+  });
+
+  it('keepAliveLimit: without the buffer that newer lines add', () => {
+    expect(keepAliveLimit({ keepAliveTimeout: 5_000 } as http.Server)).toBe(5_000);
+    expect(keepAliveLimit({ keepAliveTimeout: 0, keepAliveTimeoutBuffer: 1_000 } as never)).toBe(0);
+  });
+
+  it("acceptLike: Node's defaults; countAsAccepted and setSessionIdContext: nothing", () => {
+    const companion = net.createServer();
+    const before = { ...companion };
+    acceptLike(bare, companion);
+    expect({ ...companion }).toEqual(before);
+    const socket = {} as net.Socket;
+    countAsAccepted(bare, socket);
+    setSessionIdContext(bare, 'other');
+    expect(socket).toEqual({});
+    expect(bare).toEqual({});
+  });
+});
+
 it('setUnixAddress: address() answers with it while the server listens', async () => {
   const server = net.createServer();
   await once(server.listen(`@${Math.random()}`.replace('@', '\0')), 'listening');
@@ -330,6 +392,26 @@ describe(`how a server accepts, Node ${process.version}`, () => {
     expect([socket.allowHalfOpen, socket.isPaused()]).toEqual([true, true]);
     socket.destroy();
     other.close();
+  });
+
+  it('acceptedSocket: with the defaults of Node where a server has none of its own', () => {
+    const [fd, other] = socketPair().map((end) => new OwnedFd(end)) as [OwnedFd, OwnedFd];
+    const socket = acceptedSocket({} as net.Server, fd.release());
+    expect([socket.allowHalfOpen, socket.isPaused()]).toEqual([false, false]);
+    socket.destroy();
+    other.close();
+  });
+
+  it.each([
+    ['192.0.2.1', 'IPv4'],
+    ['2001:db8::1', 'IPv6'],
+  ] as const)('turnsAway: %s, by the list of the server', (remoteAddress, remoteFamily) => {
+    const blockList = new net.BlockList();
+    blockList.addAddress(remoteAddress, remoteFamily === 'IPv6' ? 'ipv6' : 'ipv4');
+    const socket = { remoteAddress, remoteFamily } as net.Socket;
+    expect(turnsAway({ blockList } as never, socket)).toBe(true);
+    expect(turnsAway({ blockList: new net.BlockList() } as never, socket)).toBe(false);
+    expect(turnsAway({} as never, socket)).toBe(false);
   });
 
   it('countAsAccepted: a connection that another server has accepted is counted here alone', async () => {
