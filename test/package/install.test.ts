@@ -73,7 +73,10 @@ test('the command is installed by its name, needs no other package, and tells wh
   expect(readFileSync(join(installed, 'dist', 'cli', 'LICENCES.txt'), 'utf8')).toMatch(/^commander .*\(MIT\)$/m);
 });
 
-test('without an addon the error names the commands that build one, and what they build is preferred', (context) => {
+test('without an addon the error names the commands that build one, and what they build is preferred', {
+  // It compiles, which a busy machine takes minutes for.
+  timeout: 600_000,
+}, (context) => {
   needs(context, 'c++', '--version');
   rmSync(join(installed, 'prebuilds'), { recursive: true });
   const { code, message } = runProgram() as { code: string; message: string };
