@@ -9,6 +9,8 @@ export class Terminal extends Program {
       {
         ...env,
         TERM: 'dumb',
+        // What the shell is told after a prompt would stand behind that, and no line would begin with what it tells.
+        PS1: '',
         PROMPT_COMMAND: 'echo "{\\"event\\":\\"prompt\\",\\"pid\\":$$,\\"count\\":$((++prompts))}"',
       },
       undefined,
