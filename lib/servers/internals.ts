@@ -201,7 +201,7 @@ export function resumeReading(socket: Socket): void {
  */
 export function unreadBytes(socket: Socket): Buffer | null {
   const { buffer, bufferIndex = 0, decoder } = (socket as unknown as SocketInternals)._readableState ?? {};
-  if (buffer === undefined || typeof buffer[Symbol.iterator] !== 'function') return null;
+  if (buffer == null || typeof buffer[Symbol.iterator] !== 'function') return null;
   const chunks = [...buffer].slice(bufferIndex);
   if (chunks.reduce((sum, chunk) => sum + chunk.length, 0) !== socket.readableLength) return null;
   const encoding = socket.readableEncoding ?? 'utf8';
