@@ -195,8 +195,9 @@ describe('two starts at once on one path: exactly one wins', () => {
     const script = `
       import { claimUnixPath } from ${JSON.stringify(module)};
       process.stdin.once('data', async () => {
-        const listener = await claimUnixPath(${JSON.stringify(path)}, { backlog: 1 }, new AbortController().signal);
-        process.stdout.write(listener === null ? 'lost' : 'won');
+        // Where it stays: what is collected as garbage is closed, and then the next one wins as well.
+        globalThis.listener = await claimUnixPath(${JSON.stringify(path)}, { backlog: 1 }, new AbortController().signal);
+        process.stdout.write(globalThis.listener === null ? 'lost' : 'won');
         process.stdin.once('data', () => process.exit());
       });
       process.stdout.write('up');
