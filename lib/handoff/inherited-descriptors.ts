@@ -1,3 +1,4 @@
+import { OwnedFd } from '../fd/owned-fd.ts';
 import { controlName, type Inherited, type ManifestEntry, readyName } from './manifest.ts';
 
 /** What has come from whoever was here before, by name: each is held until somebody takes it out. */
@@ -37,7 +38,7 @@ export class InheritedDescriptors {
 
   /** Closes what nobody took. */
   closeHeld(): void {
-    for (const { descriptor } of this.#held.values()) descriptor.close();
+    OwnedFd.closeAll(this.held.map(({ descriptor }) => descriptor));
     this.#held.clear();
   }
 }

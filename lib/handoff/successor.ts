@@ -4,7 +4,7 @@ import { errorFrom, type Frame, readArray, readInteger } from '../channel/frame.
 import { createToken } from '../channel/token.ts';
 import { trace } from '../channel/trace.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
-import type { OwnedFd } from '../fd/owned-fd.ts';
+import { OwnedFd } from '../fd/owned-fd.ts';
 import { type Arriving, receiveConnections } from './connection-transfer.ts';
 import { helloPayload, type Intent, protocolVersion } from './hello.ts';
 import type { Inheritance } from './inheritance.ts';
@@ -150,7 +150,7 @@ export class Takeover extends InheritedDescriptors implements Inheritance {
       const lateStates = new Set(stateEntries.filter((entry) => entry.late).map((entry) => entry.name));
       return new Takeover({ mode, predecessor, channel, inherited, states, lateStates, assembler });
     } catch (error) {
-      for (const descriptor of received) descriptor.close();
+      OwnedFd.closeAll(received);
       control.send('ABORT', abortPayload(error));
       void channel.end();
       throw error;
