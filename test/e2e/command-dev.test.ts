@@ -1,4 +1,5 @@
 import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { ask } from '../support/ask.ts';
@@ -245,6 +246,22 @@ test('a successor that was started by a signal is found, replaced, and ended wit
   development.run.signal('SIGINT');
   expect(await development.run.exited).toEqual({ code: 0, signal: null });
   await eventually(() => !isAlive(fourth.pid));
+});
+
+test('a successor that does not answer at once is waited for, and ended with the others', async () => {
+  await using scene = new Scene();
+  const development = new Development(scene, serverOf('one', { options }));
+  const { pid } = await development.begun();
+  process.kill(pid, 'SIGHUP');
+  const second = await development.run.event('ready', ({ generation }) => generation === 1);
+  await development.run.errors(`process ${pid} ended with code 0: process ${second.pid} serves`);
+  process.kill(second.pid, 'SIGSTOP');
+  development.run.signal('SIGINT');
+  // Longer than one question may take: who gives up after that has left by then.
+  await Promise.race([development.run.exited, delay(2_000)]);
+  process.kill(second.pid, 'SIGCONT');
+  expect(await development.run.exited).toEqual({ code: 0, signal: null });
+  await eventually(() => !isAlive(second.pid));
 });
 
 test('a program that does not use the library is ended and started again', async () => {
