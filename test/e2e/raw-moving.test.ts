@@ -8,9 +8,6 @@ import { LineClient, type Target } from '../support/line-client.ts';
 import { Program, type Told } from '../support/program.ts';
 import { Scene } from '../support/scene.ts';
 
-/** `npm run coverage:lib`. */
-const isCounted = process.env.NODE_V8_COVERAGE !== undefined;
-
 const linesProgram = fileURLToPath(new URL('programs/lines.js', import.meta.url));
 
 function start(scene: Scene, env: NodeJS.ProcessEnv = {}): Program {
@@ -219,18 +216,18 @@ test('an adopter that rejects has lost the connection, and nothing else', async 
   expect(await another.ask()).toBe(next.pid);
 });
 
-test('a successor at its limit of descriptors takes what fits, and the rest is served on here', async (context) => {
-  context.skip(isCounted, 'a file for each source: Node opens more of them at once than this limit allows');
+test('a successor at its limit of descriptors takes what fits, and the rest is served on here', async () => {
   await using scene = new Scene();
   const program = start(scene);
-  const clients = await connectMany(await targetOf(program), 80);
+  const clients = await connectMany(await targetOf(program), 300);
   for (const client of clients) await client.ask();
   const next = scene.add(
-    new Program('sh', ['-c', `ulimit -n 64; exec ${process.execPath} ${linesProgram}`], { CONTROL: scene.control }),
+    new Program('sh', ['-c', `ulimit -n 256; exec ${process.execPath} ${linesProgram}`], { CONTROL: scene.control }),
   );
   await next.ready(1);
   const { moved, stayed, failed } = await moves(program);
-  expect({ sum: (moved as number) + (stayed as number), failed }).toEqual({ sum: 80, failed: [] });
+  expect({ sum: (moved as number) + (stayed as number), failed }).toEqual({ sum: 300, failed: [] });
+  expect(moved).toBeGreaterThan(0);
   expect(stayed).toBeGreaterThanOrEqual(64);
   const pids = await Promise.all(clients.map((client) => client.ask()));
   expect(pids.filter((pid) => pid === program.pid)).toHaveLength(stayed as number);
