@@ -202,7 +202,8 @@ const console = http.createServer((request, response) => response.end('console')
   'docs/other-programs.md#s6-and-others-with-a-notification-descriptor': otherProgram,
   'docs/performance.md#performance': {
     is: 'left',
-    because: 'measures for a quarter of an hour, and wants the machine for itself; test/lib/bench has its parts',
+    because:
+      'measures for a quarter of an hour, and wants the machine for itself; test/e2e/benchmarks.test.ts runs it in short',
   },
   'docs/building.md#from-source': { is: 'left', because: 'test/package/install.test.ts runs these commands' },
   'docs/building.md#the-prebuilt-ones': built,
