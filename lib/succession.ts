@@ -656,7 +656,9 @@ export class Succession {
   #commit(meeting: Meeting): void {
     const { pid } = meeting;
     const successor = successionOf(meeting, (names) => this.estate.abandon(names));
-    const mover = successor.takesConnections ? new Mover((batch) => successor.sendConnections(batch)) : null;
+    const mover = successor.takesConnections
+      ? new Mover((batch, received) => successor.sendConnections(batch, received))
+      : null;
     const pause = pauseOf(this.#standing.phase);
     this.#standing.enter({ is: 'draining', successor, mover });
     // Upstream first: whoever drains for us must not step in when this process leaves.

@@ -35,59 +35,66 @@ interface Entry extends JsonObject {
   head: number;
 }
 
-/** Sends established connections, one batch at a time. */
+/** A batch that the successor has not answered for. */
+interface Batch {
+  readonly received: () => void;
+  readonly adopted: (ids: readonly number[]) => void;
+}
+
+/** Sends established connections. The successor answers for the batches in their order. */
 export class ConnectionSender {
   readonly #channel: SendingChannel;
-  readonly #adopted = new Map<number, () => void>();
+  /** On the lane, as far as it is known: one at most, if callers wait for `received`. */
+  readonly #onLane: Batch[] = [];
+  /** This process keeps its copies until ADOPTED, so that a successor that dies between the two has lost nothing. */
+  readonly #unanswered: Batch[] = [];
   #nextId = 1;
-  #settleBatch: (() => void) | null = null;
 
   constructor(channel: SendingChannel) {
     this.#channel = channel;
-    // RECEIVED says no more than ADOPTED does, which follows it: the sender keeps its copies until then, so that a
-    // successor that dies between the two has lost nothing.
-    channel.control.on('RECEIVED', () => {});
-    channel.control.on('ADOPTED', (frame) => this.#acknowledge(frame));
+    channel.control.on('RECEIVED', () => this.#received());
+    channel.control.on('ADOPTED', (frame) => this.#adopted(frame));
   }
 
   /**
    * Sends a batch of at most 64, and resolves with those that the successor has adopted once it has answered. What it has
    * not adopted, or all of it where the successor dies before it answers, is still this process's, and nobody else's.
+   *
+   * @param received is called when the successor has taken the batch from the lane: only now may the next be sent
    */
-  async send(batch: readonly Departing[]): Promise<Set<Departing>> {
+  async send(connections: readonly Departing[], received: () => void): Promise<Set<Departing>> {
     const { control } = this.#channel;
-    const adopted = new Set<Departing>();
-    if (!control.open || batch.length === 0) return adopted;
-    const entries = batch.map((departing): Entry => {
-      const id = this.#nextId++;
-      this.#adopted.set(id, () => adopted.add(departing));
-      const { route, data, remote, head } = departing;
+    if (!control.open || connections.length === 0) return new Set();
+    const departing = new Map(connections.map((one) => [this.#nextId++, one]));
+    const entries = [...departing].map(([id, { route, data, remote, head }]): Entry => {
       return { id, route, remote, data, head: head.length };
     });
-    try {
-      // First of all, because it throws where a frame would be too large: a batch on the lane that no frame announces
-      // would be taken for the next one's.
-      const frame = encodeFrame('CONNECTIONS', { entries }, Buffer.concat(batch.map(({ head }) => head)));
-      this.#channel.putBatch(batch.map(({ fd }) => fd));
-      const answered = new Promise<void>((resolve) => {
-        this.#settleBatch = resolve;
-      });
-      control.sendEncoded('CONNECTIONS', frame);
-      // No deadline: a successor that is stopped has the batch in its lane, and would serve it when it goes on. Only an
-      // answer or its death says whose these connections are.
-      await Promise.race([answered, control.closed]);
-    } finally {
-      for (const { id } of entries) this.#adopted.delete(id);
-      this.#settleBatch = null;
-    }
-    return adopted;
+    // First of all, because it throws where a frame would be too large: a batch on the lane that no frame announces
+    // would be taken for the next one's.
+    const frame = encodeFrame('CONNECTIONS', { entries }, Buffer.concat(connections.map(({ head }) => head)));
+    this.#channel.putBatch(connections.map(({ fd }) => fd));
+    const answered = new Promise<readonly number[]>((adopted) => {
+      const batch: Batch = { received, adopted };
+      this.#onLane.push(batch);
+      this.#unanswered.push(batch);
+    });
+    control.sendEncoded('CONNECTIONS', frame);
+    // No deadline: a successor that is stopped has the batch in its lane, and would serve it when it goes on. Only an
+    // answer or its death says whose these connections are.
+    const ids = await Promise.race([answered, control.closed.then((): number[] => [])]);
+    return new Set(ids.flatMap((id) => departing.get(id) ?? []));
   }
 
-  #acknowledge(frame: Frame): void {
-    for (const id of readArray(frame, 'ids', (value): value is number => typeof value === 'number')) {
-      this.#adopted.get(id)?.();
-    }
-    this.#settleBatch?.();
+  #received(): void {
+    this.#onLane.shift()?.received();
+  }
+
+  #adopted(frame: Frame): void {
+    const ids = readArray(frame, 'ids', (value): value is number => typeof value === 'number');
+    const batch = this.#unanswered.shift();
+    // Who serves connections has received them, be it said or not.
+    if (batch !== undefined && batch === this.#onLane[0]) this.#received();
+    batch?.adopted(ids);
   }
 }
 

@@ -125,8 +125,11 @@ export interface Successor {
   lateStates(states: readonly SavedState[], signal: AbortSignal): Promise<void>;
   /** Whether it can take established connections. */
   readonly takesConnections: boolean;
-  /** Gives it established connections, one batch at a time; resolves with those that it has adopted. */
-  sendConnections(batch: readonly Departing[]): Promise<Set<Departing>>;
+  /**
+   * Gives it a batch of established connections; resolves with those that it has adopted. The next may follow when
+   * `received` was called.
+   */
+  sendConnections(batch: readonly Departing[], received: () => void): Promise<Set<Departing>>;
   /** The last word: this process is drained, and leaves. */
   drained(report: JsonObject): Promise<void>;
   /** For one beside this process: its role goes to somebody else, so it must not step in when this one leaves. */
@@ -176,8 +179,8 @@ export class Succession implements Successor {
     for (const state of states) await sendState(this.#channel.control, state, signal);
   }
 
-  sendConnections(batch: readonly Departing[]): Promise<Set<Departing>> {
-    return this.#connections.send(batch);
+  sendConnections(batch: readonly Departing[], received: () => void): Promise<Set<Departing>> {
+    return this.#connections.send(batch, received);
   }
 
   async drained(report: JsonObject): Promise<void> {

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
-import { batchLimit } from '../channel/channel.ts';
 import type { Json } from '../channel/frame.ts';
 import type { Departing } from '../handoff/connection-transfer.ts';
 import { descriptorOf } from './internals.ts';
+import { Pace } from './pace.ts';
 
 /**
  * How much may go along with one connection that the application gives, and with all of a batch, in bytes: a frame of
@@ -11,8 +11,11 @@ import { descriptorOf } from './internals.ts';
  */
 export const givenSizeLimit = 8 * 1024 * 1024;
 
-/** Sends a batch, and resolves with those of it that the successor has adopted. */
-export type SendBatch = (batch: readonly Departing[]) => Promise<Set<Departing>>;
+/**
+ * Sends a batch, and resolves with those of it that the successor has adopted. It calls `received` before that where the
+ * next may follow earlier: when the successor holds the batch.
+ */
+export type SendBatch = (batch: readonly Departing[], received: () => void) => Promise<Set<Departing>>;
 
 /** A connection on its way out: nobody reads from it any more. */
 export interface Parting {
@@ -34,15 +37,18 @@ export interface PartingSource {
 }
 
 /**
- * Gives connections to the successor, in batches with one under way. Each is taken only when its batch is due: until
- * then it is served here, so that no client waits for ten thousand others to leave. Between two batches the event loop
- * runs, for the requests that are still being answered.
+ * Gives connections to the successor, in batches: one is on its way while the one before it is adopted. Each connection is
+ * taken only when its batch is due: until then it is served here, so that no client waits for ten thousand others to
+ * leave. Between two batches the event loop runs, for the requests that are still being answered.
  */
 export class Mover {
   readonly #send: SendBatch;
   readonly #sources: PartingSource[] = [];
   /** What the application has given. */
   readonly #given: Parting[] = [];
+  readonly #pace = new Pace();
+  /** Settles when the last batch that the successor holds is adopted, or not. */
+  #adopting: Promise<void> = Promise.resolve();
   #running = false;
 
   constructor(send: SendBatch) {
@@ -72,34 +78,47 @@ export class Mover {
     this.#running = true;
     // Whoever gives several gives them in one turn: they make up the first batch together.
     await eventLoopTurn();
-    let settleLast = () => {};
     for (let batch = this.#next(); batch.length > 0; batch = this.#next()) {
-      const departing = new Map(batch.map((parting) => [departingOf(parting), parting]));
-      const sending = this.#send([...departing.keys()]).catch(() => new Set<Departing>());
-      // While the successor takes this batch: closing the copies of the last one takes a good part of its time.
-      settleLast();
-      const adopted = await sending;
-      settleLast = () => {
-        for (const [one, { settle }] of departing) settle(adopted.has(one));
-      };
+      const begun = performance.now();
+      const { received, settled } = this.#dispatch(batch);
+      await received;
+      this.#pace.answered(performance.now() - begun);
+      // One on its way and one that is being adopted: more than that would wait, read by nobody.
+      await this.#adopting;
+      this.#adopting = settled;
       await eventLoopTurn();
     }
-    settleLast();
     this.#running = false;
   }
 
+  /** Sends a batch. Neither promise rejects: what the successor does not adopt stays here. */
+  #dispatch(batch: readonly Parting[]): { received: Promise<void>; settled: Promise<void> } {
+    const departing = new Map(batch.map((parting) => [departingOf(parting), parting]));
+    let settled = Promise.resolve();
+    const received = new Promise<void>((resolve) => {
+      settled = this.#send([...departing.keys()], resolve)
+        .catch(() => new Set<Departing>())
+        .then((adopted) => {
+          resolve();
+          for (const [one, { settle }] of departing) settle(adopted.has(one));
+        });
+    });
+    return { received, settled };
+  }
+
   #next(): Parting[] {
-    const batch = this.#nextGiven();
+    const limit = this.#pace.batchSize;
+    const batch = this.#nextGiven(limit);
     for (const source of this.#sources) {
-      if (batch.length < batchLimit) batch.push(...source.take(batchLimit - batch.length));
+      if (batch.length < limit) batch.push(...source.take(limit - batch.length));
     }
     return batch;
   }
 
-  #nextGiven(): Parting[] {
+  #nextGiven(limit: number): Parting[] {
     const batch: Parting[] = [];
     let size = 0;
-    for (let next = this.#given[0]; next !== undefined && batch.length < batchLimit; next = this.#given[0]) {
+    for (let next = this.#given[0]; next !== undefined && batch.length < limit; next = this.#given[0]) {
       size += sizeOf(next);
       if (batch.length > 0 && size > givenSizeLimit) break;
       this.#given.shift();
