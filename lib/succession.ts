@@ -587,7 +587,7 @@ export class Succession {
 
   /** Resolves when the next version may be started. */
   #passPreflight(preflight: Preflight, launch: Launch, signal: AbortSignal): Promise<void> {
-    const introduction = introductionLine(this.generation, this.estate.descriptors);
+    const introduction = () => introductionLine(this.generation, this.estate.descriptors);
     return passPreflight(preflight, { launch, introduction, timeout: this.#settings.readyTimeout, signal });
   }
 

@@ -45,40 +45,42 @@ export async function firstWord(
   ready: ReadyPipe | null,
   signal: AbortSignal,
 ): Promise<Meeting> {
-  const { channel, pid } = spawned;
-  const decided = new AbortController();
-  const either = AbortSignal.any([signal, decided.signal]);
-  const greeted = channel.control.expect(['HELLO'], either).then((frame): Meeting => {
-    const hello = readHello(frame);
-    if (!takesDescriptors(hello.intent)) {
-      throw new HandoffError(
-        'ERR_HANDOFF_PROTOCOL',
-        `The spawned successor came to "${hello.intent}", not to take over.`,
-      );
-    }
-    if (channel.readToken() === hello.token) return { how: 'channel', candidate: { channel, hello }, pid, spawned };
-    throw new HandoffError(
-      'ERR_HANDOFF_PROTOCOL',
-      'The lane of the spawned successor does not bear the token of its HELLO.',
-    );
-  });
+  const { pid } = spawned;
   // Its helpers may hold the connections open when it has long failed.
   const exited = spawned.exited.then(({ code, signal: killer }): never => {
     const how = killer === null ? `with code ${code}` : `by ${killer}`;
     throw new HandoffError('ERR_HANDOFF_SUCCESSOR_EXITED', `The successor (process ${pid}) exited ${how}.`);
   });
+  if (ready === null) return Promise.race([greeting(spawned, signal), exited]);
+  const decided = new AbortController();
+  const either = AbortSignal.any([signal, decided.signal]);
   try {
-    if (ready === null) return await Promise.race([greeted, exited]);
     const serving = ready.ready(either).then((): Meeting => ({ how: 'ready', pid, spawned }));
     // A program that closes descriptors it does not know, or does not know what to do with a ready pipe that it hands
     // on, has not failed: only when both ways to be heard are gone nothing can come any more.
-    const heard = Promise.any([greeted, serving]).catch((errors: AggregateError) => {
+    const heard = Promise.any([greeting(spawned, either), serving]).catch((errors: AggregateError) => {
       throw errors.errors[0];
     });
     return await Promise.race([heard, exited]);
   } finally {
     decided.abort();
   }
+}
+
+async function greeting(spawned: SpawnedSuccessor, signal: AbortSignal): Promise<Meeting> {
+  const { channel, pid } = spawned;
+  const hello = readHello(await channel.control.expect(['HELLO'], signal));
+  if (!takesDescriptors(hello.intent)) {
+    throw new HandoffError(
+      'ERR_HANDOFF_PROTOCOL',
+      `The spawned successor came to "${hello.intent}", not to take over.`,
+    );
+  }
+  if (channel.readToken() === hello.token) return { how: 'channel', candidate: { channel, hello }, pid, spawned };
+  throw new HandoffError(
+    'ERR_HANDOFF_PROTOCOL',
+    'The lane of the spawned successor does not bear the token of its HELLO.',
+  );
 }
 
 /** The one who owns the service now, however it came. */

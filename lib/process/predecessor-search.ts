@@ -87,8 +87,10 @@ async function find(options: SearchOptions, inherit: readonly PassedDescriptor[]
   if (survival !== null) return { is: 'survival', survival };
   const inherited = takeInheritedChannel(process.env, options.ordinal ?? 0);
   if (inherited !== null) {
+    const taking = takeOver(inherited.control, inherited.lane, options.intent, options.timeout);
+    // After HELLO has left: to make the stream of standard error takes a millisecond, in which the predecessor answers.
     const stderr = inherited.stderr === null ? null : new CapturedStderr(inherited.stderr);
-    const takeover = await takeOver(inherited.control, inherited.lane, options.intent, options.timeout);
+    const takeover = await taking;
     if (takeover !== null) return { is: 'takeover', takeover, spawned: true, stderr, passed: inherit };
     stderr?.restore();
   }

@@ -23,7 +23,7 @@ export type Preflight = boolean | PreflightCheck | PreflightCommand;
 export interface PreflightOptions {
   readonly launch: Launch;
   /** What a rehearsal can read of this process; see `introductionLine()`. */
-  readonly introduction: string;
+  readonly introduction: () => string;
   /** How long it may take, in milliseconds. */
   readonly timeout: number;
   /** Calls it off. */
@@ -69,7 +69,7 @@ function checkProgram(image: Launch): void {
 }
 
 async function rehearse({ launch, introduction }: PreflightOptions, signal: AbortSignal): Promise<void> {
-  using ready = ReadyPipe.introducing(introduction);
+  using ready = ReadyPipe.introducing(introduction());
   const env = { ...launch.env, [preflightVariable]: String(rehearsalDescriptor) };
   const child = await start({ ...launch, env }, [ready.writer]);
   ready.closeWriter();

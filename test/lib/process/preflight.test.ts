@@ -28,7 +28,7 @@ function shell(script: string): Launch {
 }
 
 function pass(preflight: Preflight, launch = shell('exit 9'), { timeout = 30_000, signal = never } = {}) {
-  return passPreflight(preflight, { launch, introduction: 'introduction\n', timeout, signal });
+  return passPreflight(preflight, { launch, introduction: () => 'introduction\n', timeout, signal });
 }
 
 describe('a rehearsal', () => {
