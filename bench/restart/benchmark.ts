@@ -1,6 +1,6 @@
 /**
- * What clients see of a restart: strict clients in both modes, who retry nothing. The services run all the while; in each
- * round every one of them is loaded, replaced once under that load, and left alone again.
+ * What clients see of a restart. The services run all the while; in each round every one of them is loaded, replaced once
+ * under that load, and left alone again. A server that replaces nobody is loaded from its first moment on.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,13 +8,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Benchmark, BenchmarkOptions, Measurement, Preparation } from '../comparison/benchmark.ts';
 import { Participants } from '../comparison/participants.ts';
-import { LoadClient } from '../load-client.ts';
-import type { PhaseReport, Report } from '../load-report.ts';
 import { byReexec, bySeparateStart, byUpgrade } from './fd-handoff.ts';
+import { loadNewServer, newServer } from './new-server.ts';
 import { nodeCluster, socketActivation, stopAndStart } from './node-servers.ts';
 import { pm2 } from './pm2.ts';
 import { haproxy, nginx } from './proxies.ts';
 import type { Contender, Service } from './service.ts';
+import { type Durations, keepAliveClients, phase, startLoads } from './strict-load.ts';
 
 const contenders: readonly Contender[] = [
   byUpgrade,
@@ -28,39 +28,15 @@ const contenders: readonly Contender[] = [
   stopAndStart,
 ];
 
-/** Clients that keep their connection, each with a random pause of at most `pause` milliseconds: about 10 000 requests/s. */
-const keepAliveClients = 100;
-/** Clients that open a connection for every request. */
-const newConnectionClients = 10;
-const pause = 20;
-
-/** How long the load runs before it counts, before the replacement, and at least after that has begun, in milliseconds. */
-interface Durations {
-  readonly warmUp: number;
-  readonly steady: number;
-  readonly replacement: number;
-}
-
 const durations: Durations = { warmUp: 500, steady: 2000, replacement: 1000 };
 const quickDurations: Durations = { warmUp: 200, steady: 500, replacement: 500 };
 
 async function replaceUnderLoad(service: Service, { warmUp, steady, replacement }: Durations): Promise<Measurement> {
-  const target = `http://127.0.0.1:${service.port}/`;
-  const loop = { kind: 'closed', pause } as const;
-  const keepAlive = new LoadClient({ target, clients: keepAliveClients, loop, label: 'warm-up' });
-  const newConnections = new LoadClient({
-    target,
-    clients: newConnectionClients,
-    mode: 'new-connection',
-    loop,
-    label: 'warm-up',
-  });
-  const loads = [keepAlive, newConnections];
-  for (const load of loads) load.start();
+  const loads = startLoads(service.port);
   await delay(warmUp);
-  for (const load of loads) load.mark('steady');
+  loads.mark('steady');
   await delay(steady);
-  for (const load of loads) load.mark('replacement');
+  loads.mark('replacement');
   const begun = performance.now();
   let took = Number.NaN;
   try {
@@ -69,9 +45,9 @@ async function replaceUnderLoad(service: Service, { warmUp, steady, replacement 
     // As long for everybody, however quick: what was closed shows with the next request.
     await delay(Math.max(0, replacement - took));
   } finally {
-    for (const load of loads) void load.stop();
+    void loads.stop();
   }
-  const [kept, opened] = await Promise.all([keepAlive.stop(), newConnections.stop()]);
+  const [kept, opened] = await loads.stop();
   const during = phase(kept, 'replacement');
   const { closedAnnounced, closedUnannounced } = during.connections;
   return {
@@ -84,12 +60,6 @@ async function replaceUnderLoad(service: Service, { warmUp, steady, replacement 
     longestGap: during.longestGap,
     duration: took,
   };
-}
-
-function phase(report: Report, label: string): PhaseReport {
-  const found = report.phases.find((each) => each.label === label);
-  if (found === undefined) throw new Error(`no phase "${label}"`);
-  return found;
 }
 
 async function prepare({ quick, fetch }: BenchmarkOptions): Promise<Preparation> {
@@ -106,6 +76,10 @@ async function prepare({ quick, fetch }: BenchmarkOptions): Promise<Preparation>
       return [{ contender: contender.name, size: null, measure }];
     });
   }
+  await participants.add(newServer, () => {
+    const measure = () => loadNewServer(quick ? quickDurations : durations);
+    return [{ contender: newServer, size: null, measure }];
+  });
   return {
     ...participants,
     async close() {
