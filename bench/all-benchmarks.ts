@@ -4,5 +4,6 @@ import { handoffPhases } from './handoff/benchmark.ts';
 import { idle } from './idle/benchmark.ts';
 import { moving } from './moving/benchmark.ts';
 import { restart } from './restart/benchmark.ts';
+import { slowRequests } from './restart/slow-requests.ts';
 
-export const benchmarks: readonly Benchmark[] = [restart, handoffPhases, descriptors, moving, idle];
+export const benchmarks: readonly Benchmark[] = [restart, slowRequests, handoffPhases, descriptors, moving, idle];

@@ -72,8 +72,8 @@ export interface LoadOptions {
 }
 
 interface LoadEvents {
-  /** An expected answer. */
-  answer: [response: Response];
+  /** An expected answer, and how long it took, in milliseconds. */
+  answer: [response: Response, latency: number];
   failure: [example: FailureExample];
   /** The server closed an idle connection, or one whose answer is complete. */
   closed: [manner: CloseManner];
@@ -373,8 +373,9 @@ export class LoadClient extends EventEmitter<LoadEvents> {
     }
     const now = performance.now();
     this.#inFlight--;
-    this.#tally.answered(now, now - since, this.#server(response));
-    this.emit('answer', response);
+    const latency = now - since;
+    this.#tally.answered(now, latency, this.#server(response));
+    this.emit('answer', response, latency);
     this.#rest(client, 'answered');
   }
 

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Benchmark, BenchmarkOptions, Case, Measurement, Preparation } from '../comparison/benchmark.ts';
 import { RunningProgram } from '../comparison/running-program.ts';
+import { at, now, told } from './moments.ts';
 
 const listenerCounts = [1, 16, 64];
 /** In megabytes. */
@@ -15,18 +16,6 @@ const stateSizes = [1, 10, 100];
 const quickStateSizes = [1, 10];
 
 const megabyte = 1024 * 1024;
-
-/** Milliseconds on the clock that all processes share, by what happened then; and `pid` and `memory`, in bytes. */
-type Moments = Readonly<Record<string, number>>;
-
-async function told(program: RunningProgram, event: string): Promise<Moments> {
-  const [line] = await program.line(new RegExp(`^\\{"event":"${event}".*`));
-  return JSON.parse(line) as Moments;
-}
-
-function now(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
-}
 
 async function measure(environment: NodeJS.ProcessEnv, folder: string): Promise<Measurement> {
   const path = fileURLToPath(new URL('server.js', import.meta.url));
@@ -62,12 +51,6 @@ async function measure(environment: NodeJS.ProcessEnv, folder: string): Promise<
   } finally {
     await program.end();
   }
-}
-
-function at(moments: Moments, moment: string): number {
-  const found = moments[moment];
-  if (found === undefined) throw new Error(`nothing was told of "${moment}", but of ${Object.keys(moments)}`);
-  return found;
 }
 
 async function prepare({ quick }: BenchmarkOptions): Promise<Preparation> {

@@ -2,6 +2,7 @@
 //
 //   LISTENERS   how many it has (1)
 //   STATE       how much state it hands on, in bytes (0)
+//   PORT        of the first listener (0: one that is free)
 import { subscribe } from 'node:diagnostics_channel';
 import http from 'node:http';
 
@@ -17,6 +18,7 @@ note('loaded');
 subscribe('fd-handoff:frame', ({ moment, name }) => note(`${moment} ${name}`));
 
 const listeners = Number(process.env.LISTENERS ?? 1);
+const port = Number(process.env.PORT ?? 0);
 const app = await handoff({ control: process.env.CONTROL, signals: { SIGHUP: 'upgrade', SIGTERM: 'shutdown' } });
 note('offered');
 let state = Buffer.alloc(Number(process.env.STATE ?? 0), 1);
@@ -30,7 +32,7 @@ if (state.length > 0) {
 }
 for (let index = 0; index < listeners; index++) {
   const server = http.createServer((_request, response) => response.end('hello\n'));
-  await app.listen(server, { name: `listener ${index}`, port: 0, host: '127.0.0.1' });
+  await app.listen(server, { name: `listener ${index}`, port: index === 0 ? port : 0, host: '127.0.0.1' });
 }
 note('bound');
 
@@ -43,7 +45,10 @@ app.on('commit', () => {
   note('commit');
   tell('commit');
 });
-app.onClose(() => tell('gone'));
+app.onClose(() => {
+  note('gone');
+  tell('gone');
+});
 
 await app.ready();
 note('ready');

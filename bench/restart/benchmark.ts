@@ -1,6 +1,6 @@
 /**
  * What clients see of a restart. The services run all the while; in each round every one of them is loaded, replaced once
- * under that load, and left alone again. A server that replaces nobody is loaded from its first moment on.
+ * under that load, and left alone again.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,12 +9,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Benchmark, BenchmarkOptions, Measurement, Preparation } from '../comparison/benchmark.ts';
 import { Participants } from '../comparison/participants.ts';
 import { byReexec, bySeparateStart, byUpgrade } from './fd-handoff.ts';
-import { loadNewServer, newServer } from './new-server.ts';
 import { nodeCluster, socketActivation, stopAndStart } from './node-servers.ts';
 import { pm2 } from './pm2.ts';
 import { haproxy, nginx } from './proxies.ts';
 import type { Contender, Service } from './service.ts';
-import { type Durations, keepAliveClients, phase, startLoads } from './strict-load.ts';
+import { type Durations, durationsOf, keepAliveClients, phase, startLoads } from './strict-load.ts';
 
 const contenders: readonly Contender[] = [
   byUpgrade,
@@ -27,9 +26,6 @@ const contenders: readonly Contender[] = [
   socketActivation,
   stopAndStart,
 ];
-
-const durations: Durations = { warmUp: 500, steady: 2000, replacement: 1000 };
-const quickDurations: Durations = { warmUp: 200, steady: 500, replacement: 500 };
 
 async function replaceUnderLoad(service: Service, { warmUp, steady, replacement }: Durations): Promise<Measurement> {
   const loads = startLoads(service.port);
@@ -72,14 +68,10 @@ async function prepare({ quick, fetch }: BenchmarkOptions): Promise<Preparation>
       mkdirSync(own);
       const service = await contender.start({ folder: own, fetch });
       services.push(service);
-      const measure = () => replaceUnderLoad(service, quick ? quickDurations : durations);
+      const measure = () => replaceUnderLoad(service, durationsOf(quick));
       return [{ contender: contender.name, size: null, measure }];
     });
   }
-  await participants.add(newServer, () => {
-    const measure = () => loadNewServer(quick ? quickDurations : durations);
-    return [{ contender: newServer, size: null, measure }];
-  });
   return {
     ...participants,
     async close() {

@@ -15,9 +15,18 @@ export interface Durations {
   readonly replacement: number;
 }
 
+const durations: Durations = { warmUp: 500, steady: 2000, replacement: 1000 };
+const quickDurations: Durations = { warmUp: 200, steady: 500, replacement: 500 };
+
+export function durationsOf(quick: boolean): Durations {
+  return quick ? quickDurations : durations;
+}
+
 export interface Loads {
   /** Begins a phase of the reports. */
   mark(label: string): void;
+  /** Calls `listener` for every answer to those who keep their connections, with how long it took, in milliseconds. */
+  onAnswer(listener: (latency: number) => void): void;
   /** The reports: of those who keep their connections, and of those who open new ones. */
   stop(): Promise<[kept: Report, opened: Report]>;
 }
@@ -37,6 +46,7 @@ export function startLoads(port: number): Loads {
     mark: (label) => {
       for (const load of loads) load.mark(label);
     },
+    onAnswer: (listener) => kept.on('answer', (_response, latency) => listener(latency)),
     stop: () => Promise.all([kept.stop(), opened.stop()]),
   };
 }
