@@ -46,9 +46,7 @@ function questions(results: Results): Question[] {
   const restarts = contendersOf(results, 'restart');
   const restart = (metric: string) =>
     restarts.flatMap((contender) => bar(contender, '', find(results, 'restart', contender, metric)));
-  const loops = contendersOf(results, 'descriptors').filter(
-    (name) => !name.endsWith('one process') && name !== 'fd-handoff/fd',
-  );
+  const loops = contendersOf(results, 'descriptors');
   const descriptors = [1, 64].flatMap((size) =>
     loops.flatMap((contender) =>
       bar(contender, `${size} at a time`, find(results, 'descriptors', contender, 'descriptors', size)),

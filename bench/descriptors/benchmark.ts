@@ -1,99 +1,67 @@
 /**
  * Descriptors from one socket to another, one batch in flight, acknowledged, and closed by who receives them.
  *
- * In one process nothing but the calls is measured, in processor time: `fd-handoff/fd` never waits. Between two processes each side waits for
- * the other, in its own way, and a round trip is mostly the kernel's switching between them.
+ * In one process nothing but the calls is measured, in processor time: `fd-handoff/fd` never waits. Between two processes
+ * each side waits for the other, in its own way, and a round trip is mostly the kernel's switching between them: the waking
+ * of a processor that has nothing to do. Where both are on one processor, which has always something to do, it is the work.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { Benchmark, BenchmarkOptions, Case, Preparation } from '../comparison/benchmark.ts';
-import { compileC } from '../comparison/compiled.ts';
-import { resolveFetched } from '../comparison/fetched-packages.ts';
-import { Participants } from '../comparison/participants.ts';
-import { outputOf } from '../comparison/program-output.ts';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { Benchmark } from '../comparison/benchmark.ts';
+import { type Command, Loops, metrics } from './loops.ts';
 
-/** What a control message can carry on Linux is 253; a batch of the channel is 64, so that 253 are four of them. */
-const batches = [1, 16, 64, 253];
-const quickBatches = [1, 64];
+const anywhere = (command: Command) => command;
 
-/** How long each loop runs, in milliseconds: thousands of round trips, and a slow moment of the machine is a small part. */
-const duration = 500;
-const quickDuration = 100;
-
-function program(name: string): string {
-  return fileURLToPath(new URL(name, import.meta.url));
-}
-
-/** A contender that is the same program for every size. */
-function loops(
-  contender: string,
-  clock: 'nanoseconds' | 'processor',
-  sizes: readonly number[],
-  run: (batch: number) => Promise<Record<string, number>>,
-): Case[] {
-  return sizes.map((size) => ({
-    contender,
-    size,
-    measure: async () => {
-      const { roundTrips = 0, [clock]: time = 1 } = await run(size);
-      const perSecond = (roundTrips / time) * 1e9;
-      return { roundTrips: perSecond, descriptors: perSecond * size, microseconds: 1e6 / perSecond };
-    },
-  }));
-}
-
-async function prepare({ quick, fetch }: BenchmarkOptions): Promise<Preparation> {
-  const folder = mkdtempSync(join(tmpdir(), 'fd-handoff-bench-'));
-  const sizes = quick ? quickBatches : batches;
-  const milliseconds = String(quick ? quickDuration : duration);
-  const node = (name: string, batch: number, ...rest: string[]) =>
-    outputOf(process.execPath, [program(name), String(batch), milliseconds, ...rest]);
-  const participants = new Participants();
-  for (const how of ['one', 'two'] as const) {
-    const processes = how === 'one' ? 'one process' : 'two processes';
-    const clock = how === 'one' ? 'processor' : 'nanoseconds';
-    await participants.add(`C, ${processes}`, () => {
-      const loop = compileC(program('loop.c'), folder);
-      return loops(`C, ${processes}`, clock, sizes, (batch) => outputOf(loop, [how, String(batch), milliseconds]));
-    });
-    await participants.add(`Python send_fds, ${processes}`, async () => {
-      await outputOf('python3', [program('loop.py'), how, '1', '1']);
-      return loops(`Python send_fds, ${processes}`, clock, sizes, (batch) =>
-        outputOf('python3', [program('loop.py'), how, String(batch), milliseconds]),
-      );
-    });
-    if (how === 'one') {
-      await participants.add('fd-handoff/fd', () =>
-        loops('fd-handoff/fd', clock, sizes, (batch) => node('fd-loop.js', batch)),
-      );
-    }
-  }
-  await participants.add('fd-handoff/channel', () =>
-    loops('fd-handoff/channel', 'nanoseconds', sizes, (batch) => node('channel-loop.js', batch)),
-  );
-  await participants.add('usocket', () => {
-    const usocket = resolveFetched('usocket', fetch);
-    return loops('usocket', 'nanoseconds', sizes, (batch) => node('usocket-loop.cjs', batch, usocket));
-  });
-  await participants.add('child.send', () =>
-    loops('child.send', 'nanoseconds', sizes, (batch) => node('child-send-loop.js', batch)),
-  );
-  return {
-    ...participants,
-    close: async () => rmSync(folder, { recursive: true }),
-  };
-}
+export const calls: Benchmark = {
+  name: 'calls',
+  title: 'Descriptors in one process',
+  sizeTitle: 'descriptors in a batch',
+  metrics,
+  async prepare(options) {
+    const loops = new Loops({ ...options, clock: 'processor', placed: anywhere });
+    await loops.addForeign('one');
+    await loops.addFd();
+    return loops.preparation;
+  },
+};
 
 export const descriptors: Benchmark = {
   name: 'descriptors',
-  title: 'Descriptors',
+  title: 'Descriptors between two processes',
   sizeTitle: 'descriptors in a batch',
-  metrics: [
-    { name: 'descriptors', title: 'descriptors', unit: '/s' },
-    { name: 'roundTrips', title: 'round trips', unit: '/s' },
-    { name: 'microseconds', title: 'a round trip', unit: 'µs' },
-  ],
-  prepare,
+  metrics,
+  async prepare(options) {
+    const loops = new Loops({ ...options, clock: 'nanoseconds', placed: anywhere });
+    await loops.addForeign('two');
+    await loops.addChannels();
+    return loops.preparation;
+  },
+};
+
+/** What puts a command on the first processor that this process may use. Throws where there is nothing that could. */
+function taskset(): Command {
+  const status = readFileSync('/proc/self/status', 'latin1');
+  const processor = /^Cpus_allowed_list:\s*(\d+)/m.exec(status)?.[1] ?? '0';
+  execFileSync('taskset', ['-c', processor, 'true']);
+  return ['taskset', '-c', processor];
+}
+
+export const oneProcessor: Benchmark = {
+  name: 'one-processor',
+  title: 'Descriptors between two processes on one processor',
+  sizeTitle: 'descriptors in a batch',
+  metrics,
+  async prepare(options) {
+    let prefix: Command;
+    try {
+      prefix = taskset();
+    } catch (error) {
+      const reason = `nobody can be put on one processor here: ${(error as Error).message}`;
+      return { cases: [], absent: [{ contender: 'everybody', reason }], close: async () => {} };
+    }
+    const loops = new Loops({ ...options, clock: 'nanoseconds', placed: (command) => [...prefix, ...command] });
+    await loops.addForeign('two');
+    await loops.addChannels();
+    return loops.preparation;
+  },
 };
