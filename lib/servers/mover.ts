@@ -81,12 +81,12 @@ export class Mover {
     for (let batch = this.#next(); batch.length > 0; batch = this.#next()) {
       const begun = performance.now();
       const { received, settled } = this.#dispatch(batch);
-      await received;
-      this.#pace.answered(performance.now() - begun);
+      const answered = received.then(() => this.#pace.answered(performance.now() - begun));
+      // Some answer at once, and requests are to be served in between.
+      await Promise.all([answered, eventLoopTurn()]);
       // One on its way and one that is being adopted: more than that would wait, read by nobody.
       await this.#adopting;
       this.#adopting = settled;
-      await eventLoopTurn();
     }
     this.#running = false;
   }
