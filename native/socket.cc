@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "address.h"
 #include "calls.h"
@@ -62,7 +63,10 @@ int BindPath(int fd, const std::string& path, const SocketAddress& address, mode
     if (bind_mode.Result() < 0) return bind_mode.Result();
     if (bind(fd, address.Pointer(), address.length) < 0) return -errno;
   }
-  return AddMissingPermissions(path, mode);
+  const int result = AddMissingPermissions(path, mode);
+  // Whoever is told that it could not be bound does not look for a file. One that is gone was somebody else's to remove.
+  if (result < 0 && result != -ENOENT) unlink(path.c_str());
+  return result;
 }
 
 int BindUnix(const std::string& path, int type, int mode) {

@@ -1,6 +1,7 @@
 // Plays every scene with preload.c in this process: once to see the addon's calls, then once for each failure of each of
 // them. Prints what came out as JSON; whether that is right is the test's to say.
 
+import { readdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { closeAll, pipe } from '../../../lib/fd/descriptor.ts';
@@ -13,7 +14,7 @@ export interface Attempt {
   outcome: Outcome;
   /** The variable that was set for it, as preload.c left it. */
   variable: string;
-  /** What is open now and was not before. */
+  /** What is open now and was not before; of a call that failed the files, too. */
   leaked: string[];
 }
 
@@ -59,13 +60,16 @@ let attempts = 0;
 function attempt(scene: Scene, name: 'FAIL_CALL' | 'SEEN_CALLS', value: string): Attempt {
   const before = new Set(openDescriptors());
   const stage = new Stage(join(folder, `${attempts++}`));
-  const result = outcomeWith(name, value, scene.prepare(stage));
+  const call = scene.prepare(stage);
+  const files = new Set(readdirSync(folder));
+  const result = outcomeWith(name, value, call);
+  const left = 'code' in result.outcome ? readdirSync(folder).filter((file) => !files.has(file)) : [];
   try {
     stage.leave();
   } catch (cause) {
     throw new Error(`${scene.title}, with ${name}=${value}, closes what it does not own`, { cause });
   }
-  return { ...result, leaked: openDescriptors().filter((descriptor) => !before.has(descriptor)) };
+  return { ...result, leaked: [...openDescriptors().filter((descriptor) => !before.has(descriptor)), ...left] };
 }
 
 const { variable } = outcomeWith('SEEN_CALLS', ':', () => closeAll(pipe()));
