@@ -22,7 +22,7 @@ const aftermath = 100;
 /** How long a server of this benchmark is loaded before anything counts, in milliseconds: it is compiled by then. */
 const warmUp = 1500;
 
-/** What was answered in the phase `label`, when, and how long it had taken, in milliseconds. */
+/** When what was answered to those who keep their connections, and how long it had taken, in milliseconds. */
 class Answers {
   readonly #answers: { readonly at: number; readonly latency: number }[] = [];
 
@@ -44,9 +44,10 @@ async function replaceUnderLoad({ steady, replacement }: Durations, folder: stri
   const path = fileURLToPath(new URL('../handoff/server.js', import.meta.url));
   const environment = { CONTROL: join(folder, 'control.sock'), PORT: String(port) };
   const program = new RunningProgram(process.execPath, [path], environment);
+  let loads: Loads | undefined;
   try {
     const pid = at(await told(program, 'ready'), 'pid');
-    const loads = startLoads(port);
+    loads = startLoads(port);
     const answers = new Answers(loads);
     await delay(warmUp);
     loads.mark('steady');
@@ -79,6 +80,7 @@ async function replaceUnderLoad({ steady, replacement }: Durations, folder: stri
       p99Ratio: phase(kept, 'replacement').latency.p99 / steadyP99,
     };
   } finally {
+    void loads?.stop();
     await program.end();
   }
 }
@@ -86,9 +88,10 @@ async function replaceUnderLoad({ steady, replacement }: Durations, folder: stri
 async function loadNewServer({ steady, replacement }: Durations): Promise<Measurement> {
   const port = await freePort();
   const program = new RunningProgram(process.execPath, [serverProgram('plain-server.js')], { PORT: String(port) });
+  let loads: Loads | undefined;
   try {
     await program.ready();
-    const loads = startLoads(port);
+    loads = startLoads(port);
     const answers = new Answers(loads);
     // The first request of each includes connecting, and does not count.
     await delay(aftermath);
@@ -109,6 +112,7 @@ async function loadNewServer({ steady, replacement }: Durations): Promise<Measur
       p99Ratio: phase(kept, 'new').latency.p99 / steadyP99,
     };
   } finally {
+    void loads?.stop();
     await program.end();
   }
 }
