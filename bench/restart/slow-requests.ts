@@ -57,7 +57,7 @@ async function replaceUnderLoad({ steady, replacement }: Durations, folder: stri
     program.signal('SIGHUP', pid);
     await told(program, 'ready');
     const former = await told(program, 'gone');
-    await delay(begun + replacement - now());
+    await delay(Math.max(0, begun + replacement - now()));
     const [kept] = await loads.stop();
     const { p99: steadyP99 } = phase(kept, 'steady').latency;
     const moments = {

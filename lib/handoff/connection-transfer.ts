@@ -37,6 +37,7 @@ interface Entry extends JsonObject {
 
 /** A batch that the successor has not answered for. */
 interface Batch {
+  readonly ids: readonly number[];
   readonly received: () => void;
   readonly adopted: (ids: readonly number[]) => void;
 }
@@ -74,7 +75,7 @@ export class ConnectionSender {
     const frame = encodeFrame('CONNECTIONS', { entries }, Buffer.concat(connections.map(({ head }) => head)));
     this.#channel.putBatch(connections.map(({ fd }) => fd));
     const answered = new Promise<readonly number[]>((adopted) => {
-      const batch: Batch = { received, adopted };
+      const batch: Batch = { ids: [...departing.keys()], received, adopted };
       this.#onLane.push(batch);
       this.#unanswered.push(batch);
     });
@@ -91,10 +92,17 @@ export class ConnectionSender {
 
   #adopted(frame: Frame): void {
     const ids = readArray(frame, 'ids', (value): value is number => typeof value === 'number');
-    const batch = this.#unanswered.shift();
+    // The oldest, unless its numbers say that it is another: taken for the wrong one, its connections would have two owners.
+    const named = this.#unanswered.findIndex((batch) => ids.some((id) => batch.ids.includes(id)));
+    const [batch] = this.#unanswered.splice(Math.max(named, 0), 1);
+    if (batch === undefined) return;
     // Who serves connections has received them, be it said or not.
-    if (batch !== undefined && batch === this.#onLane[0]) this.#received();
-    batch?.adopted(ids);
+    const onLane = this.#onLane.indexOf(batch);
+    if (onLane >= 0) {
+      this.#onLane.splice(onLane, 1);
+      batch.received();
+    }
+    batch.adopted(ids);
   }
 }
 

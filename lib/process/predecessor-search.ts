@@ -9,7 +9,7 @@ import type { RehearsedInheritance } from '../handoff/rehearsed-inheritance.ts';
 import { requireTrustedOwner } from '../handoff/socket-owner.ts';
 import { Takeover } from '../handoff/successor.ts';
 import { CapturedStderr } from './captured-stderr.ts';
-import { takeInheritedChannel, takeWorkerChannel } from './environment.ts';
+import { type InheritedChannel, takeInheritedChannel, takeWorkerChannel } from './environment.ts';
 import { takePassed } from './passed-variables.ts';
 import { currentRehearsal, type Rehearsal } from './rehearsal.ts';
 import { Survival } from './survival.ts';
@@ -87,12 +87,8 @@ async function find(options: SearchOptions, inherit: readonly PassedDescriptor[]
   if (survival !== null) return { is: 'survival', survival };
   const inherited = takeInheritedChannel(process.env, options.ordinal ?? 0);
   if (inherited !== null) {
-    const taking = takeOver(inherited.control, inherited.lane, options.intent, options.timeout);
-    // After HELLO has left: to make the stream of standard error takes a millisecond, in which the predecessor answers.
-    const stderr = inherited.stderr === null ? null : new CapturedStderr(inherited.stderr);
-    const takeover = await taking;
-    if (takeover !== null) return { is: 'takeover', takeover, spawned: true, stderr, passed: inherit };
-    stderr?.restore();
+    const taken = await takeOverFromParent(inherited, options.intent, options.timeout);
+    if (taken !== null) return { is: 'takeover', ...taken, spawned: true, passed: inherit };
   }
   // Before anything is awaited: what is started meanwhile would take them for its own. And after the channel, which comes
   // with variables of the same names where the predecessor did not know what it spawned.
@@ -157,10 +153,8 @@ export async function findPrimary(timeout: number): Promise<Found> {
       'handoff() was called in a node:cluster worker that was not forked by it: the listeners of cluster.fork() belong to the primary. Call handoff(), hold() and workers() in the primary in place of cluster.fork(), or start several processes with { share: true } instead.',
     );
   }
-  const stderr = inherited.stderr === null ? null : new CapturedStderr(inherited.stderr);
-  const takeover = await takeOver(inherited.control, inherited.lane, 'share', timeout);
-  if (takeover !== null) return { is: 'takeover', takeover, spawned: true, stderr, passed: [] };
-  stderr?.restore();
+  const taken = await takeOverFromParent(inherited, 'share', timeout);
+  if (taken !== null) return { is: 'takeover', ...taken, spawned: true, passed: [] };
   throw new HandoffError(
     'ERR_HANDOFF_PREDECESSOR_EXITED',
     `The primary of this worker is gone, before it had given it a listener (its parent is process ${process.ppid} now).`,
@@ -187,6 +181,21 @@ export async function claimControlPath(path: string): Promise<OwnedFd> {
  * handed over to somebody else, who answers on the path now.
  */
 const gone: readonly HandoffErrorCode[] = ['ERR_HANDOFF_PREDECESSOR_EXITED', 'ERR_HANDOFF_NOT_READY'];
+
+/** Takes the offer of the process that has started this one; null where that is gone. */
+async function takeOverFromParent(
+  inherited: InheritedChannel,
+  intent: SearchOptions['intent'],
+  timeout: number,
+): Promise<{ takeover: Takeover; stderr: CapturedStderr | null } | null> {
+  const taking = takeOver(inherited.control, inherited.lane, intent, timeout);
+  // After HELLO has left: to make the stream of standard error takes a millisecond, in which the predecessor answers.
+  const stderr = inherited.stderr === null ? null : new CapturedStderr(inherited.stderr);
+  const takeover = await taking;
+  if (takeover !== null) return { takeover, stderr };
+  stderr?.restore();
+  return null;
+}
 
 /** Takes the offer of the process at the other end; null where that is gone. Both connections are taken over. */
 async function takeOver(

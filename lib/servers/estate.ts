@@ -21,7 +21,7 @@ import { boundBefore } from './datagram-listener.ts';
 import type { Dependant } from './dependant.ts';
 import { type DrainCounts, type DrainEnd, type DrainOrder, drain } from './drain.ts';
 import { HeldSocket } from './held-socket.ts';
-import { datagramType, isReadByHttp, servedSocket } from './internals.ts';
+import { datagramType, isReadByHttp } from './internals.ts';
 import { type HoldOptions, type ListenOptions, readListenOptions } from './listen-options.ts';
 import { Listener, type ServerPlace } from './listener.ts';
 import { givenSizeLimit, type Mover } from './mover.ts';
@@ -328,11 +328,11 @@ export class Estate {
     const { route } = arriving;
     const adopter = this.#adopters.get(route);
     if (adopter !== undefined) return this.#adoptBy(adopter, arriving, report);
-    const served = this.#servers.servingRoute(route);
-    if (served?.connections.adopts !== true) return false;
-    const socket = socketOf(arriving, (fd) => servedSocket(served.server, fd));
+    const server = this.#servers.servingRoute(route)?.connections;
+    if (server?.adopts !== true) return false;
+    const socket = socketOf(arriving, { allowHalfOpen: true });
     if (socket === null) return false;
-    served.connections.adopt(socket);
+    server.adopt(socket);
     return true;
   }
 
@@ -382,7 +382,7 @@ export class Estate {
 
   #adoptBy(adopter: Adopter, arriving: Arriving, report: (error: unknown) => void): boolean {
     // As Node's own for a `net` server: when the client ends, so does the connection.
-    const socket = socketOf(arriving, (fd) => new Socket({ fd }));
+    const socket = socketOf(arriving, { allowHalfOpen: false });
     if (socket === null) return false;
     try {
       const adopting = adopter(socket, arriving.data);
@@ -623,10 +623,10 @@ export class Estate {
 }
 
 /** The connection as a socket; null where it cannot be one any more, and then it is still the predecessor's. */
-function socketOf({ descriptor, head }: Arriving, make: (fd: number) => Socket): Socket | null {
+function socketOf({ descriptor, head }: Arriving, options: { allowHalfOpen: boolean }): Socket | null {
   let socket: Socket;
   try {
-    socket = make(descriptor.fd);
+    socket = new Socket({ fd: descriptor.fd, ...options });
   } catch {
     return null;
   }

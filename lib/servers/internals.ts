@@ -273,32 +273,6 @@ export function acceptedSocket(server: Server, fd: number): Socket {
   return socket;
 }
 
-interface ConnectionHandle {
-  open(fd: number): number;
-  close(): void;
-}
-
-/**
- * The connection `fd` as a socket that `server` is going to serve; takes `fd` over, unless it throws. Relies on the
- * constructor of `server._handle`, of which Node makes one for each connection that it accepts, on `handle.open()`, and on
- * the option `handle` of `net.Socket`: without these the socket looks itself what `fd` is (`guessHandleType`), which is a
- * tenth of all that it takes to serve a connection. A worker of `node:cluster` has no such handle.
- */
-export function servedSocket(server: Server, fd: number): Socket {
-  // As those that an HTTP server accepts; a `net` server has its own for them.
-  const options = { allowHalfOpen: true };
-  const Handle = (server as unknown as { readonly _handle?: object | null })._handle?.constructor;
-  if (typeof Handle?.prototype?.open !== 'function') return new Socket({ fd, ...options });
-  // 0: a connection and no listener, in `TCP` and in `Pipe`.
-  const handle = new (Handle as new (type: 0) => ConnectionHandle)(0);
-  const result = handle.open(fd);
-  if (result < 0) {
-    handle.close();
-    throw systemError(result, 'open', { fd });
-  }
-  return new Socket({ handle, ...options } as SocketConstructorOpts);
-}
-
 /**
  * Whether `server` would turn this connection away. Relies on `server._connections` and `server.blockList`; where they are
  * gone it never does.

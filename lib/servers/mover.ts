@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
+import { batchLimit } from '../channel/channel.ts';
 import type { Json } from '../channel/frame.ts';
 import type { Departing } from '../handoff/connection-transfer.ts';
 import { descriptorOf } from './internals.ts';
@@ -107,18 +108,19 @@ export class Mover {
   }
 
   #next(): Parting[] {
-    const limit = this.#pace.batchSize;
-    const batch = this.#nextGiven(limit);
+    // What was given is served by nobody any more: it waits for no pace.
+    const batch = this.#nextGiven();
     for (const source of this.#sources) {
-      if (batch.length < limit) batch.push(...source.take(limit - batch.length));
+      const room = this.#pace.batchSize - batch.length;
+      if (room > 0) batch.push(...source.take(room));
     }
     return batch;
   }
 
-  #nextGiven(limit: number): Parting[] {
+  #nextGiven(): Parting[] {
     const batch: Parting[] = [];
     let size = 0;
-    for (let next = this.#given[0]; next !== undefined && batch.length < limit; next = this.#given[0]) {
+    for (let next = this.#given[0]; next !== undefined && batch.length < batchLimit; next = this.#given[0]) {
       size += sizeOf(next);
       if (batch.length > 0 && size > givenSizeLimit) break;
       this.#given.shift();

@@ -13,15 +13,20 @@ const firstBatch = 4;
  */
 const prompt = 2;
 
-/** An answer after so many milliseconds says that it has: it served requests before it came to the batch. */
-const late = 4;
+/**
+ * After so many batches of one size the next is larger, however late the answers come: a process whose requests take long
+ * answers late for good, and with batches of 4 its predecessor would be cut off at the drain's deadline before ten thousand
+ * connections have left. Of the four sizes up to the largest it is sixteen batches at most.
+ */
+const patience = 4;
 
 /**
- * How many connections leave at a time: few at first, twice as many when the successor answers promptly, half when it is
- * late. What has not left is served here meanwhile, by code that is warm.
+ * How many connections leave at a time: few at first, and twice as many when the successor answers promptly, or was given
+ * enough of that size. What has not left is served here meanwhile, by code that is warm.
  */
 export class Pace {
   #size = firstBatch;
+  #answers = 0;
 
   get batchSize(): number {
     return this.#size;
@@ -29,7 +34,9 @@ export class Pace {
 
   /** The successor has taken a batch, after so many milliseconds. */
   answered(milliseconds: number): void {
-    if (milliseconds < prompt) this.#size = Math.min(2 * this.#size, batchLimit);
-    else if (milliseconds > late) this.#size = Math.max(this.#size / 2, firstBatch);
+    this.#answers++;
+    if (milliseconds >= prompt && this.#answers < patience) return;
+    this.#size = Math.min(2 * this.#size, batchLimit);
+    this.#answers = 0;
   }
 }

@@ -112,6 +112,23 @@ describe('established connections on their way', () => {
     expect(await second.adopted).toEqual(new Set(connections.slice(2)));
   });
 
+  it('belong to the one who has answered for them, though it was not asked for them first', async () => {
+    const announcements = new Announcements();
+    const sender = new ConnectionSender(meeting.sending);
+    const first = send(sender, connections.slice(0, 2));
+    const firstIds = await announcements.receive();
+    await first.received;
+    const second = send(sender, connections.slice(2));
+    meeting.receiving.control.send('ADOPTED', { ids: await announcements.receive() });
+    expect(await second.adopted).toEqual(new Set(connections.slice(2)));
+    meeting.receiving.control.send('ADOPTED', { ids: firstIds });
+    expect(await first.adopted).toEqual(new Set(connections.slice(0, 2)));
+    // An answer for nothing is for nobody.
+    meeting.receiving.control.send('ADOPTED', { ids: firstIds });
+    meeting.receiving[Symbol.dispose]();
+    await meeting.sending.control.closed;
+  });
+
   it('are all ours where the successor dies before it has answered for them, on the lane or not', async () => {
     const announcements = new Announcements();
     const sender = new ConnectionSender(meeting.sending);

@@ -25,7 +25,6 @@ import {
   keepAliveLimit,
   resumeReading,
   resumeReceiving,
-  servedSocket,
   setConnected,
   setKeepAlive,
   setSessionIdContext,
@@ -401,63 +400,6 @@ describe(`how a server accepts, Node ${process.version}`, () => {
     expect([socket.allowHalfOpen, socket.isPaused()]).toEqual([false, false]);
     socket.destroy();
     other.close();
-  });
-
-  describe('servedSocket', () => {
-    let fd: OwnedFd;
-    let other: net.Socket;
-
-    beforeEach(() => {
-      const [one, end] = socketPair();
-      fd = new OwnedFd(one);
-      other = new net.Socket({ fd: end });
-    });
-    afterEach(() => {
-      fd.close();
-      other.destroy();
-    });
-
-    /** Serves the connection, which has to be one: what is said comes, and what is answered goes. */
-    async function serve(server: net.Server): Promise<void> {
-      const socket = servedSocket(server, fd.fd);
-      fd.release();
-      expect(socket.allowHalfOpen).toBe(true);
-      other.end('question');
-      expect(String(await once(socket, 'data'))).toBe('question');
-      socket.end('answer');
-      expect(String(await once(other, 'data'))).toBe('answer');
-    }
-
-    it('is a connection of the kind that the server accepts', async () => {
-      using folder = new TemporaryFolder();
-      const server = net.createServer();
-      await once(server.listen(folder.file('socket')), 'listening');
-      await serve(server);
-      server.close();
-    });
-
-    it('is a connection where the server accepts another kind, which no byte depends on', async () => {
-      const server = net.createServer();
-      await once(server.listen(0, '127.0.0.1'), 'listening');
-      await serve(server);
-      server.close();
-    });
-
-    it.each([
-      ['does not listen', net.createServer()],
-      ['has a handle of another kind', { _handle: { close: () => {} } } as unknown as net.Server],
-    ])('is a connection where the server %s', async (_, server) => {
-      await serve(server);
-    });
-
-    it('throws what the system says of a descriptor that is none, and takes nothing over', async () => {
-      const server = net.createServer();
-      await once(server.listen(0, '127.0.0.1'), 'listening');
-      expect(() => servedSocket(server, 1_000_000)).toThrow(
-        expect.objectContaining({ code: 'EBADF', syscall: 'open' }),
-      );
-      server.close();
-    });
   });
 
   it.each([

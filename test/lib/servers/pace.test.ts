@@ -16,15 +16,11 @@ describe('the pace at which connections leave', () => {
     expect(sizes(0, 1, 1.9, 0, 0, 0, 0)).toEqual([4, 8, 16, 32, 64, 64, 64]);
   });
 
-  it('is halved when the successor is late, down to what it began with', () => {
-    expect(sizes(0, 0, 0, 5, 10, 100, 1000, 5)).toEqual([4, 8, 16, 32, 16, 8, 4, 4]);
+  it('stays where the successor is not prompt, for four batches', () => {
+    expect(sizes(0, 2, 10, 100, 1000, 5, 0, 0)).toEqual([4, 8, 8, 8, 8, 16, 16, 32]);
   });
 
-  it('stays when the successor is neither prompt nor late', () => {
-    expect(sizes(0, 0, 2, 3, 4)).toEqual([4, 8, 16, 16, 16]);
-  });
-
-  it('is raised again', () => {
-    expect(sizes(0, 5, 0, 0, 0)).toEqual([4, 8, 4, 8, 16]);
+  it('has no batch but the largest after sixteen, however late the successor is', () => {
+    expect(sizes(...Array(20).fill(20)).slice(15)).toEqual([32, 64, 64, 64, 64]);
   });
 });
