@@ -77,6 +77,21 @@ function send(sender: ConnectionSender, batch: readonly Departing[]) {
   return { received, adopted };
 }
 
+/** Sends two batches of two. The successor has received both, and has said of none who serves it. */
+async function sendTwo() {
+  const announcements = new Announcements();
+  const sender = new ConnectionSender(meeting.sending);
+  const batches = [];
+  for (const batch of [connections.slice(0, 2), connections.slice(2)]) {
+    const { received, adopted } = send(sender, batch);
+    const ids = await announcements.receive();
+    await received;
+    batches.push({ ids, adopted });
+  }
+  const [first, second] = batches as [(typeof batches)[0], (typeof batches)[0]];
+  return { first, second };
+}
+
 describe('established connections on their way', () => {
   it('arrive in their order, each with what was read of it and said of it', async () => {
     const announcements = new Announcements();
@@ -98,33 +113,21 @@ describe('established connections on their way', () => {
   });
 
   it('may be followed by the next batch while they are adopted; the answers are for the batches in their order', async () => {
-    const announcements = new Announcements();
-    const sender = new ConnectionSender(meeting.sending);
-    const first = send(sender, connections.slice(0, 2));
-    const firstIds = await announcements.receive();
-    await first.received;
-    const second = send(sender, connections.slice(2));
-    const secondIds = await announcements.receive();
-    await second.received;
-    meeting.receiving.control.send('ADOPTED', { ids: firstIds.slice(1) });
+    const { first, second } = await sendTwo();
+    meeting.receiving.control.send('ADOPTED', { ids: first.ids.slice(1) });
     expect(await first.adopted).toEqual(new Set(connections.slice(1, 2)));
-    meeting.receiving.control.send('ADOPTED', { ids: [...secondIds, 4711] });
+    meeting.receiving.control.send('ADOPTED', { ids: [...second.ids, 4711] });
     expect(await second.adopted).toEqual(new Set(connections.slice(2)));
   });
 
   it('belong to the one who has answered for them, though it was not asked for them first', async () => {
-    const announcements = new Announcements();
-    const sender = new ConnectionSender(meeting.sending);
-    const first = send(sender, connections.slice(0, 2));
-    const firstIds = await announcements.receive();
-    await first.received;
-    const second = send(sender, connections.slice(2));
-    meeting.receiving.control.send('ADOPTED', { ids: await announcements.receive() });
+    const { first, second } = await sendTwo();
+    meeting.receiving.control.send('ADOPTED', { ids: second.ids });
     expect(await second.adopted).toEqual(new Set(connections.slice(2)));
-    meeting.receiving.control.send('ADOPTED', { ids: firstIds });
+    meeting.receiving.control.send('ADOPTED', { ids: first.ids });
     expect(await first.adopted).toEqual(new Set(connections.slice(0, 2)));
     // An answer for nothing is for nobody.
-    meeting.receiving.control.send('ADOPTED', { ids: firstIds });
+    meeting.receiving.control.send('ADOPTED', { ids: first.ids });
     meeting.receiving[Symbol.dispose]();
     await meeting.sending.control.closed;
   });
