@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fetchedPackages } from './fetched-packages.ts';
+import { benchPackages } from '../fetched-packages.ts';
 import { find, type Results } from './results.ts';
 import type { Spread } from './statistics.ts';
 
@@ -125,7 +125,7 @@ function specification({ title, axis, scale, bars }: Question): object {
 
 /** The whole picture as SVG. */
 export async function chart(results: Results): Promise<string> {
-  const require = createRequire(join(fetchedPackages(), 'package.json'));
+  const require = createRequire(join(benchPackages.folder(), 'package.json'));
   const load = (name: string) => import(pathToFileURL(require.resolve(name)).href);
   const vega = await load('vega');
   const vegaLite = await load('vega-lite');

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BenchmarkOptions, Case, Measurement, Metric, Preparation } from '../comparison/benchmark.ts';
 import { compileC } from '../comparison/compiled.ts';
-import { resolveFetched } from '../comparison/fetched-packages.ts';
 import { Participants } from '../comparison/participants.ts';
 import { outputOf } from '../comparison/program-output.ts';
+import { benchPackages } from '../fetched-packages.ts';
 
 /** What a control message can carry on Linux is 253; a batch of the channel is 64, so that 253 are four of them. */
 export const batches = [1, 16, 64, 253];
@@ -70,7 +70,7 @@ export class Loops {
   async addChannels(): Promise<void> {
     await this.#add('fd-handoff/channel', () => (batch) => this.#node('channel-loop.js', batch));
     await this.#add('usocket', () => {
-      const usocket = resolveFetched('usocket', this.#options.fetch);
+      const usocket = benchPackages.resolve('usocket', this.#options.fetch);
       return (batch) => [...this.#node('usocket-loop.cjs', batch), usocket];
     });
     await this.#add('child.send', () => (batch) => this.#node('child-send-loop.js', batch));

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { resolveFetched } from '../comparison/fetched-packages.ts';
+import { benchPackages } from '../fetched-packages.ts';
 import { answers, type Contender, freePort, serverProgram } from './service.ts';
 
 const run = promisify(execFile);
@@ -13,7 +13,7 @@ const commandDeadline = 60_000;
 export const pm2: Contender = {
   name: 'PM2 reload',
   async start({ folder, fetch }) {
-    const program = resolveFetched('pm2/bin/pm2', fetch);
+    const program = benchPackages.resolve('pm2/bin/pm2', fetch);
     const port = await freePort();
     const env = {
       ...process.env,
