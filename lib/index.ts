@@ -394,7 +394,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   /**
    * Replaces this process's image by the next version, in place: the PID stays, as a container's PID 1 needs it. What is
-   * in flight is finished first, up to `drainTimeout`; who connects meanwhile waits in the kernel's queue, and is served
+   * in flight is finished first, up to `shutdownTimeout`; who connects meanwhile waits in the kernel's queue, and is served
    * by the next image, and so are connections that are between two requests (or that the application moves, as at a
    * handoff). Returns only by rejecting.
    *
@@ -433,7 +433,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /**
    * Stops accepting and finishes what is in flight, but stays: reachable on the control path, and with its listeners, so
    * that `resume()` can undo it. nginx calls it WINCH. Unless another process serves beside this one, whoever connects
-   * waits in the kernel's queue. Nothing is cut off; idle connections are closed after `drainTimeout`. Resolves when
+   * waits in the kernel's queue. Nothing is cut off; idle connections are closed after `shutdownTimeout`. Resolves when
    * nothing is accepted any more.
    *
    * @throws ERR_HANDOFF_BUSY while a handoff runs, ERR_HANDOFF_NOT_READY before `ready()` and after commit

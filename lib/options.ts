@@ -9,7 +9,7 @@ import type { Handoff } from './index.ts';
 import { PidFile } from './process/pid-file.ts';
 import type { Preflight } from './process/preflight.ts';
 import type { SignalMap } from './process/signal-map.ts';
-import { presetDrainTimeout, type SignalPreset, signalMap } from './process/signal-presets.ts';
+import { presetLimit, type SignalPreset, signalMap } from './process/signal-presets.ts';
 import { checkLaunch } from './process/start.ts';
 import type { PassedDescriptor } from './process/systemd/listen-fds.ts';
 import type { StoreChoice } from './process/systemd/service.ts';
@@ -26,10 +26,15 @@ export interface HandoffOptions {
   /** How long a successor may take from its start to ready, in milliseconds; 60 000 by default. */
   readonly readyTimeout?: number;
   /**
-   * How long draining may take before what is left is cut off, in milliseconds; 30 000 by default, 60 000 with the presets
-   * `'endless'` and `'grace'`.
+   * How long this process may go on with what it has begun once another one serves, before what is left is cut off, in
+   * milliseconds; 3 600 000 (an hour) by default, 60 000 with the presets `'endless'` and `'grace'`.
    */
   readonly drainTimeout?: number;
+  /**
+   * The same where nobody serves any more, and somebody waits for the end: at a shutdown, a supervisor's stop, a re-exec.
+   * In milliseconds; 30 000 by default, 60 000 with the presets `'endless'` and `'grace'`.
+   */
+  readonly shutdownTimeout?: number;
   /**
    * How long a process that is told to stop still serves while its `health()` says 503, in milliseconds; 0 by default.
    * For load balancers, which go on sending requests until they have asked again. Not where another process serves on.
@@ -128,7 +133,10 @@ export interface MoveOptions {
 
 /** How a process is to leave. */
 export interface ShutdownOptions {
-  /** How long finishing may take before what is left is cut off, in milliseconds; `drainTimeout` by default. */
+  /**
+   * How long finishing may take before what is left is cut off, in milliseconds; `shutdownTimeout` by default, or
+   * `drainTimeout` where another process serves beside this one.
+   */
   readonly timeout?: number;
   /**
    * How long this process still serves before that, while `health()` says 503, in milliseconds; `shutdownDelay` by
@@ -142,6 +150,7 @@ const handoffNames: Readonly<Record<keyof HandoffOptions, true>> = {
   signals: true,
   readyTimeout: true,
   drainTimeout: true,
+  shutdownTimeout: true,
   shutdownDelay: true,
   pidFile: true,
   authorize: true,
@@ -194,6 +203,7 @@ export interface Settings {
   readonly signals: SignalMap<Handoff> | null;
   readonly readyTimeout: number;
   readonly drainTimeout: number;
+  readonly shutdownTimeout: number;
   readonly shutdownDelay: number;
   readonly pidFile: PidFile | null;
   readonly authorize: (peer: PeerCredentials) => boolean | Promise<boolean>;
@@ -213,8 +223,18 @@ export interface Settings {
  */
 const defaultReadyTimeout = 60_000;
 
-/** Half a minute: as long as most proxies wait for an answer; also Kubernetes' default grace, and systemd's third. */
-const defaultDrainTimeout = 30_000;
+/**
+ * An hour, where another process serves: nobody waits for this one, so the limit is there for what would never end. An
+ * event stream, a language model's answer or a large download on a slow line takes minutes; nginx and HAProxy have no
+ * limit at all, and with a deploy an hour no more than two generations stand beside each other.
+ */
+const defaultDrainTimeout = 3_600_000;
+
+/**
+ * Half a minute, where nobody serves: as long as most proxies wait for an answer; also Kubernetes' default grace, and
+ * systemd's third.
+ */
+const defaultShutdownTimeout = 30_000;
 
 /** How long the `onClose` hooks may take together: flushing a log or closing a pool, not another drain. */
 const defaultCloseTimeout = 10_000;
@@ -267,9 +287,10 @@ export function readOptions(options: HandoffOptions): Settings {
     control: control === undefined || control.startsWith('@') ? (control ?? null) : resolve(control),
     signals: signalMap(signals),
     readyTimeout: readTimeout('readyTimeout', options.readyTimeout ?? defaultReadyTimeout),
-    drainTimeout: readTimeout(
-      'drainTimeout',
-      options.drainTimeout ?? presetDrainTimeout(signals) ?? defaultDrainTimeout,
+    drainTimeout: readTimeout('drainTimeout', options.drainTimeout ?? presetLimit(signals) ?? defaultDrainTimeout),
+    shutdownTimeout: readTimeout(
+      'shutdownTimeout',
+      options.shutdownTimeout ?? presetLimit(signals) ?? defaultShutdownTimeout,
     ),
     shutdownDelay: readTimeout('shutdownDelay', options.shutdownDelay ?? 0),
     pidFile: pidFile === undefined ? null : new PidFile(resolve(pidFile)),

@@ -37,7 +37,10 @@ export interface ProgramOptions {
   readonly readyTimeout?: number;
   /** What tells it to finish what it has and leave; SIGTERM by default. nginx wants SIGQUIT. */
   readonly stopSignal?: NodeJS.Signals;
-  /** How long it may take for that before it is killed, in milliseconds; `drainTimeout` of `handoff()` by default. */
+  /**
+   * How long it may take for that before it is killed, in milliseconds; by default as long as this process may: its
+   * `drainTimeout` where another one serves, its `shutdownTimeout` where none does.
+   */
   readonly stopTimeout?: number;
 }
 
@@ -88,6 +91,7 @@ export function readProgramOptions(
     readyTimeout: readTimeout('readyTimeout', options.readyTimeout ?? settings.readyTimeout),
     stopSignal,
     stopTimeout: readTimeout('stopTimeout', options.stopTimeout ?? settings.drainTimeout),
+    orphanTimeout: options.stopTimeout ?? settings.shutdownTimeout,
   };
 }
 

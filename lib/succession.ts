@@ -66,7 +66,7 @@ const shutdownIdleGrace = 1_000;
 
 /**
  * How long a client may take to finish a request that it has begun when the drain begins. Ten seconds are more than a
- * slow phone needs for a head, and a third of the default drain.
+ * slow phone needs for a head, and a third of a shutdown.
  */
 const halfSentGrace = 10_000;
 
@@ -321,20 +321,18 @@ export class Succession {
     } finally {
       this.#endAttempt(attempt, { is: 'serving' });
     }
-    const { drainTimeout } = this.#settings;
+    const { shutdownTimeout } = this.#settings;
     try {
-      using deadline = Deadline.after(drainTimeout, 'The state was not saved');
+      using deadline = Deadline.after(shutdownTimeout, 'The state was not saved');
       const early = await untilAborted(this.estate.save('early'), deadline.signal);
+      await this.#hangUpOnPredecessor(deadline.signal);
+      requirePhase(this.#standing.phase, 'draining-in-place');
       this.#stopAccepting();
       this.#announcements.tell('commit', { pid: process.pid, mode: 'replace' });
-      const noMoreComing = this.#standing.upstreamGone();
-      await this.estate.drain({ ...this.#drainAlone(this.#handoffLimits()), mover, noMoreComing });
-      using lateDeadline = Deadline.after(drainTimeout, 'The late state was not saved');
+      await this.estate.drain({ ...this.#drainAlone(this.#queueingLimits()), mover });
+      using lateDeadline = Deadline.after(shutdownTimeout, 'The late state was not saved');
       const late = await untilAborted(this.estate.save('late'), lateDeadline.signal);
       await flushOutput();
-      requirePhase(this.#standing.phase, 'draining-in-place');
-      // A predecessor that still drains would take the end of the connection for a death, and serve again.
-      if (this.#standing.upstream.is === 'connected') await this.#standing.upstream.takeover.leave();
       requirePhase(this.#standing.phase, 'draining-in-place');
       return this.#exec(image, [...early, ...late], survivors);
     } catch (error) {
@@ -346,9 +344,21 @@ export class Succession {
     }
   }
 
+  /**
+   * A predecessor that still drains may do so for an hour, and who connects to an image that is about to be replaced waits
+   * in the queue: what it would still move here it finishes itself. Without a word it would take the end of the connection
+   * for a death, and serve again. What it has promised to send comes first.
+   */
+  async #hangUpOnPredecessor(signal: AbortSignal): Promise<void> {
+    const { upstream } = this.#standing;
+    if (upstream.is !== 'connected') return;
+    await untilAborted(upstream.takeover.lateStatesRestored, signal);
+    await upstream.takeover.leave();
+  }
+
   /** As `Handoff.shutdown()`, with options that were checked. */
   async shutdown(options: ShutdownOptions = {}): Promise<DrainReport> {
-    const { timeout = this.#settings.drainTimeout, delay: notice = this.#settings.shutdownDelay } = options;
+    const { delay: notice = this.#settings.shutdownDelay } = options;
     if (notice > 0 && this.#standing.isIn('announcing')) return this.closed;
     if (notice > 0 && this.#standing.isIn('serving') && this.#standing.heir === null && !this.#standing.isGuest()) {
       this.#standing.enter({ is: 'announcing' });
@@ -356,8 +366,10 @@ export class Succession {
       // A successor that has come meanwhile is let through: nobody is refused then.
       await this.#offerEnded;
     }
-    const othersServe = this.#standing.heir !== null || this.#standing.isGuest();
-    return this.#shutDown(timeout, othersServe ? Number.POSITIVE_INFINITY : shutdownIdleGrace);
+    const { drainTimeout, shutdownTimeout } = this.#settings;
+    return this.#standing.isAlone()
+      ? this.#shutDown(options.timeout ?? shutdownTimeout, shutdownIdleGrace)
+      : this.#shutDown(options.timeout ?? drainTimeout, Number.POSITIVE_INFINITY);
   }
 
   /** @param idle after how many milliseconds idle connections are closed */
@@ -399,9 +411,10 @@ export class Succession {
   async pause(): Promise<void> {
     if (this.#standing.isIn('paused')) return;
     requireServing(this.#standing.phase, 'pause()');
-    const { drainTimeout } = this.#settings;
     this.estate.stopAccepting();
-    const limits = { ...this.#handoffLimits(), idle: drainTimeout, total: Number.POSITIVE_INFINITY };
+    // Idle connections are to find whoever serves beside this process: an operator waits for the traffic to go there.
+    const idle = this.#settings.shutdownTimeout;
+    const limits = { ...this.#handoffLimits(), idle, total: Number.POSITIVE_INFINITY };
     // The hammer is for the drain of the shutdown that it brings, which counts what it cuts off.
     const order = { ...this.#drainAlone(limits), force: never, noMoreComing: this.#standing.upstreamGone() };
     const pause = new Pause((cancel) => this.estate.drain({ ...order, cancel }));
@@ -567,7 +580,8 @@ export class Succession {
     this.#standing.enter({ is: 'shutting-down' });
     this.#stopAccepting();
     for (const failure of this.estate.withdraw()) this.#announcements.report(failure);
-    await this.#drainToEnd('called-off', this.#handoffLimits(), null);
+    // The predecessor serves, but whoever has started this process waits to hear that it has failed.
+    await this.#drainToEnd('called-off', this.#queueingLimits(), null);
     this.#restoreStderr();
   }
 
@@ -729,7 +743,8 @@ export class Succession {
   }
 
   async #sendLateStates(successor: Successor, died: AbortSignal): Promise<void> {
-    using deadline = Deadline.after(this.#settings.drainTimeout, 'The late state was not sent', died);
+    // As long as an early one may take with all that is around it: the successor serves without it until then.
+    using deadline = Deadline.after(this.#settings.readyTimeout, 'The late state was not sent', died);
     // What the predecessor has promised and not sent yet is part of what is handed on.
     await untilAborted(this.#takeover?.lateStatesRestored ?? Promise.resolve(), deadline.signal);
     await successor.lateStates(await untilAborted(this.estate.save('late'), deadline.signal), deadline.signal);
@@ -740,7 +755,7 @@ export class Succession {
     this.#pidFile.write();
     if (this.#toldToStop) {
       this.#standing.enter({ is: 'shutting-down' });
-      const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: this.#settings.drainTimeout };
+      const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: this.#settings.shutdownTimeout };
       return this.#drainToEnd('shutdown', limits, null);
     }
     await this.#serveAgain();
@@ -815,14 +830,14 @@ export class Succession {
 
   // ---- leaving ----
 
-  /** For a drain during which somebody else serves already, or soon: idle connections may stay as long as they like. */
+  /** For a drain during which somebody else serves: idle connections may stay as long as they like. */
   #handoffLimits(): DrainLimits {
-    const { drainTimeout } = this.#settings;
-    return {
-      idle: Number.POSITIVE_INFINITY,
-      halfSent: Math.min(halfSentGrace, drainTimeout),
-      total: drainTimeout,
-    };
+    return patientLimits(this.#settings.drainTimeout);
+  }
+
+  /** The same where somebody will serve soon, and somebody waits for that. */
+  #queueingLimits(): DrainLimits {
+    return patientLimits(this.#settings.shutdownTimeout);
   }
 
   /** A drain without a successor: nobody to give connections to, and nobody whose death would call it off. */
@@ -943,6 +958,10 @@ export class Succession {
     this.#life.entered(change.from, change.to);
     this.#announcements.publish('fd-handoff:phase', change);
   }
+}
+
+function patientLimits(total: number): DrainLimits {
+  return { idle: Number.POSITIVE_INFINITY, halfSent: Math.min(halfSentGrace, total), total };
 }
 
 /** What the service manager has passed to a process that found this. */

@@ -17,7 +17,10 @@ export interface WorkersOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** How long a worker may take from its start to ready, in milliseconds; the primary's by default. */
   readonly readyTimeout?: number;
-  /** How long a worker may take to finish what it has, in milliseconds; the primary's by default. */
+  /**
+   * How long a worker may take to finish what it has, in milliseconds; the primary's `drainTimeout` by default. When the
+   * primary itself leaves, for no longer than that may take.
+   */
   readonly drainTimeout?: number;
 }
 
@@ -64,6 +67,7 @@ export function readWorkersOptions(
     env,
     readyTimeout: readTimeout('readyTimeout', readyTimeout ?? settings.readyTimeout),
     drainTimeout: readTimeout('drainTimeout', drainTimeout ?? settings.drainTimeout),
+    retreatTimeout: Math.min(drainTimeout ?? settings.shutdownTimeout, settings.shutdownTimeout),
   };
 }
 

@@ -41,7 +41,7 @@ export async function hostProgram({ control, program: words, flags, take }: Host
     ...(control === null ? {} : { control }),
     signals: signals as NonNullable<HandoffOptions['signals']>,
     readyTimeout: flags.readyTimeout,
-    drainTimeout: flags.stopTimeout,
+    ...limitsOf(flags),
     exit: false,
   });
   for (const signal of stops) {
@@ -79,6 +79,11 @@ async function endOf(app: Handoff, program: HostedProgram, call: Call): Promise<
       `fd-handoff: The program ended ${end.exit.signal === null ? `with code ${code}` : `by ${end.exit.signal}`}.`,
     );
   return code;
+}
+
+/** The program's time is this process's: whoever has given one means it for both of its ends. */
+function limitsOf({ stopTimeout }: ProgramFlags): Pick<HandoffOptions, 'drainTimeout' | 'shutdownTimeout'> {
+  return stopTimeout === undefined ? {} : { drainTimeout: stopTimeout, shutdownTimeout: stopTimeout };
 }
 
 function programOptions({ readyWhen, readyFd, stopSignal, convention }: ProgramFlags) {

@@ -11,8 +11,8 @@ export interface ProgramFlags {
   /** Milliseconds. */
   readonly readyTimeout: number;
   readonly stopSignal: NodeJS.Signals;
-  /** Milliseconds. */
-  readonly stopTimeout: number;
+  /** Milliseconds; without it the limits of `handoff()` hold. */
+  readonly stopTimeout?: number;
   readonly convention: NonNullable<ProgramOptions['convention']>;
   readonly notifyFd?: number;
 }
@@ -43,9 +43,10 @@ export function addProgramFlags(command: Command): Command {
         .argParser(parseSignal),
     )
     .addOption(
-      new Option('--stop-timeout <duration>', 'how long it may take for that before it is killed')
-        .default(30_000, '30s')
-        .argParser(parseDuration),
+      new Option(
+        '--stop-timeout <duration>',
+        'how long it may take for that before it is killed (default: 30s, and an hour where another one serves)',
+      ).argParser(parseDuration),
     )
     .addOption(
       new Option(

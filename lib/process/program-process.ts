@@ -26,6 +26,8 @@ export interface ProgramPlan extends Launch {
   readonly stopSignal: NodeJS.Signals;
   /** How long it may take to stop, in milliseconds, before it is killed. */
   readonly stopTimeout: number;
+  /** The same where this process is gone without having told it to: nobody serves then. */
+  readonly orphanTimeout: number;
   /** What it is to have, in its order; borrowed. */
   readonly listeners: readonly NamedDescriptor[];
   /** What this process's standard error is meant to be; borrowed. */
@@ -61,7 +63,7 @@ export class ProgramProcess {
       throw error instanceof RangeError ? error : notStarted(programPart, error, plan);
     }
     ready.closeWriter();
-    const guard = new OrphanGuard({ pid: child.pid, stopSignal: plan.stopSignal, timeout: plan.stopTimeout });
+    const guard = new OrphanGuard({ pid: child.pid, stopSignal: plan.stopSignal, timeout: plan.orphanTimeout });
     void child.exited.then(() => {
       guard[Symbol.dispose]();
       notify[Symbol.dispose]();

@@ -60,8 +60,8 @@ export const signalPresets = {
 /** The names of the presets. */
 export type SignalPreset = keyof typeof signalPresets;
 
-/** How long a drain may take where the original has a limit of its own, in milliseconds. */
-const drainTimeouts: { readonly [preset in SignalPreset]?: number } = {
+/** How long a drain may take where the original has a limit of its own, for a restart and a stop alike, in milliseconds. */
+const limits: { readonly [preset in SignalPreset]?: number } = {
   /** `DefaultHammerTime`. */
   endless: 60_000,
   /** `StopTimeout` of facebookgo/httpdown, which does the stopping. */
@@ -78,8 +78,8 @@ export function signalMap<App extends Drainable>(option: SignalPreset | false | 
 }
 
 /** How long a drain may take by the preset's own rule; null where it has none, and for a map. */
-export function presetDrainTimeout(option: unknown): number | null {
-  return isPreset(option) ? (drainTimeouts[option] ?? null) : null;
+export function presetLimit(option: unknown): number | null {
+  return isPreset(option) ? (limits[option] ?? null) : null;
 }
 
 function isPreset(option: unknown): option is SignalPreset {

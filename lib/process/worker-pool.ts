@@ -8,8 +8,10 @@ import { WorkerSeat } from './worker-seat.ts';
 /** What a pool is made from. */
 export interface PoolPlan extends WorkerPlan {
   readonly count: number;
-  /** How long a worker may take to leave, in milliseconds. */
+  /** How long a worker may take to leave while others serve, in milliseconds. */
   readonly drainTimeout: number;
+  /** The same where the pool was for nothing: the start fails as a whole, and somebody waits to hear of it. */
+  readonly retreatTimeout: number;
 }
 
 /** What the pool is doing; every attempt that is under way ends when `closing` aborts. */
@@ -24,12 +26,14 @@ type Service =
  */
 export class WorkerPool implements Dependant {
   readonly #drainTimeout: number;
+  readonly #retreatTimeout: number;
   readonly #seats: readonly WorkerSeat[];
   #service: Service = { is: 'serving', closing: new AbortController() };
 
   /** @internal Use `workers()`. */
   constructor(plan: PoolPlan, report: (error: Error) => void) {
     this.#drainTimeout = plan.drainTimeout;
+    this.#retreatTimeout = plan.retreatTimeout;
     this.#seats = Array.from(
       { length: plan.count },
       () => new WorkerSeat((signal) => WorkerProcess.start(plan, signal), report),
@@ -50,7 +54,7 @@ export class WorkerPool implements Dependant {
     } catch (error) {
       this.#close(new HandoffError('ERR_HANDOFF_ABORTED', 'Another worker could not be started.'));
       await Promise.allSettled(starts);
-      await this.#leave({ timeout: this.#drainTimeout, idle: null });
+      await this.#leave({ timeout: this.#retreatTimeout, idle: null });
       throw error;
     }
   }
@@ -113,7 +117,7 @@ export class WorkerPool implements Dependant {
   /** @internal */
   letGo(): void {
     this.#close(new HandoffError('ERR_HANDOFF_ABORTED', 'The primary lets go of its listeners.'));
-    void this.#leave({ timeout: this.#drainTimeout, idle: null });
+    void this.#leave({ timeout: this.#retreatTimeout, idle: null });
   }
 
   /** Returns what aborts when the pool closes. */

@@ -27,7 +27,7 @@ const whole = 24 * 1024 * 1024;
 
 test.each(['SIGTERM', 'SIGHUP'] as const)('%s: an answer that a client still reads is not cut off', async (signal) => {
   await using scene = new Scene();
-  const program = scene.server({ OPTIONS: '{"drainTimeout":60000}' });
+  const program = scene.server({ OPTIONS: '{"shutdownTimeout":60000}' });
   const port = await portOf(program);
   const begun = new Promise<void>((resolve) => {
     void readSlowly(port, resolve).then((bytes) => {
@@ -169,7 +169,7 @@ test('a re-exec while the predecessor still drains: that one does not serve agai
 
 test('a re-exec whose state is never saved is given up at the deadline, and the process serves on', async () => {
   await using scene = new Scene();
-  const program = scene.server({ BEHAVIOUR: 'never-saves', OPTIONS: '{"drainTimeout":500}' });
+  const program = scene.server({ BEHAVIOUR: 'never-saves', OPTIONS: '{"shutdownTimeout":500}' });
   const port = await portOf(program);
   await ask({ port }, '/admin/reexec', {});
   expect(await program.event('reexec-failed')).toMatchObject({ code: 'ERR_HANDOFF_TIMEOUT' });

@@ -60,7 +60,7 @@ test('a request in flight is finished first, and whoever connects meanwhile is a
 
 test('a request that takes longer than the drain may is cut off at its deadline', async () => {
   await using scene = new Scene();
-  const program = scene.server({ OPTIONS: '{"drainTimeout":300}' });
+  const program = scene.server({ OPTIONS: '{"shutdownTimeout":300}' });
   const port = await portOf(program);
   const endless = ask({ port }, '/?wait=60000').catch(({ code }) => code);
   await program.event('began');

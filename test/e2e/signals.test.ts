@@ -33,9 +33,9 @@ test('a second SIGTERM is the hammer: what is in flight is cut off, and the exit
   expect(program.stderr).toContain('cut off');
 });
 
-test('a shutdown that takes longer than drainTimeout cuts off what is left and exits with 1', async () => {
+test('a shutdown that takes longer than shutdownTimeout cuts off what is left and exits with 1', async () => {
   await using scene = new Scene();
-  const program = scene.server({ OPTIONS: '{"drainTimeout":500}' });
+  const program = scene.server({ OPTIONS: '{"shutdownTimeout":500}' });
   const port = await portOf(program);
   const slow = ask({ port }, '/?wait=20000').catch((error) => error);
   await program.event('began');

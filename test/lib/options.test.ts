@@ -35,12 +35,26 @@ it.each([
   [{ systemd: { store: 'some' } }, 'ERR_INVALID_ARG_VALUE', '"systemd.store"'],
   [{ drainTimeout: '5' }, 'ERR_INVALID_ARG_TYPE', '"drainTimeout"'],
   [{ drainTimeout: -1 }, 'ERR_OUT_OF_RANGE', '"drainTimeout"'],
+  [{ shutdownTimeout: Number.NaN }, 'ERR_OUT_OF_RANGE', '"shutdownTimeout"'],
   [{ readyTimeout: 2 ** 31 }, 'ERR_OUT_OF_RANGE', '"readyTimeout"'],
 ])('handoff(%j) is %s', (options, code, message) => {
   expect(() => readOptions(options as never)).toThrow(
     expect.objectContaining({ code, message: expect.stringContaining(message) }),
   );
 });
+
+it.each([
+  [{}, 3_600_000, 30_000],
+  [{ signals: 'endless' }, 60_000, 60_000],
+  [{ signals: 'grace', drainTimeout: 5 }, 5, 60_000],
+  [{ signals: false, drainTimeout: 5 }, 5, 30_000],
+  [{ shutdownTimeout: 7 }, 3_600_000, 7],
+] as const)(
+  'with %j a drain may take %d ms where another one serves, and %d where nobody does',
+  (options, drain, stop) => {
+    expect(readOptions(options)).toMatchObject({ drainTimeout: drain, shutdownTimeout: stop });
+  },
+);
 
 it.each([
   [false, null],

@@ -4,7 +4,7 @@ import { bindTcp, listen } from '../../lib/fd/socket.ts';
 import { readOptions } from '../../lib/options.ts';
 import { type ProgramOptions, readProgramOptions } from '../../lib/program-options.ts';
 
-const settings = readOptions({ readyTimeout: 1_000, drainTimeout: 2_000 });
+const settings = readOptions({ readyTimeout: 1_000, drainTimeout: 2_000, shutdownTimeout: 500 });
 
 it('everything but the command has a default', () => {
   expect(readProgramOptions({ command: 'server' }, settings)).toMatchObject({
@@ -17,6 +17,14 @@ it('everything but the command has a default', () => {
     readyTimeout: 1_000,
     stopSignal: 'SIGTERM',
     stopTimeout: 2_000,
+    orphanTimeout: 500,
+  });
+});
+
+it('a time to stop that is given holds for a program whose parent is gone, too', () => {
+  expect(readProgramOptions({ command: 'server', stopTimeout: 7_000 }, settings)).toMatchObject({
+    stopTimeout: 7_000,
+    orphanTimeout: 7_000,
   });
 });
 

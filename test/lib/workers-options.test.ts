@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { readOptions } from '../../lib/options.ts';
 import { readWorkersOptions } from '../../lib/workers-options.ts';
 
-const settings = readOptions({ readyTimeout: 1_000, drainTimeout: 2_000 });
+const settings = readOptions({ readyTimeout: 1_000, drainTimeout: 2_000, shutdownTimeout: 500 });
 
 it('everything has a default: this script, its arguments, the timeouts of the primary, a worker a processor', () => {
   const plan = readWorkersOptions({}, settings);
@@ -14,12 +14,19 @@ it('everything has a default: this script, its arguments, the timeouts of the pr
     env: {},
     readyTimeout: 1_000,
     drainTimeout: 2_000,
+    retreatTimeout: 500,
   });
 });
 
 it('another script has no arguments of its own, and is found from the folder that this one runs in', () => {
   const plan = readWorkersOptions({ count: 3, script: 'worker.js', drainTimeout: 5 }, settings);
-  expect(plan).toMatchObject({ count: 3, script: `${process.cwd()}/worker.js`, args: [], drainTimeout: 5 });
+  expect(plan).toMatchObject({
+    count: 3,
+    script: `${process.cwd()}/worker.js`,
+    args: [],
+    drainTimeout: 5,
+    retreatTimeout: 5,
+  });
 });
 
 it.each([

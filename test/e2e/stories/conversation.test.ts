@@ -6,7 +6,7 @@ import { portOf } from '../../support/port-of.ts';
 import { Story } from '../../support/story.ts';
 import { StrictLoad } from '../../support/strict-load.ts';
 
-const limits = { readyTimeout: 5_000, drainTimeout: 5_000 };
+const limits = { readyTimeout: 5_000, drainTimeout: 5_000, shutdownTimeout: 5_000 };
 
 test('story 3: nobody to ask on a first start; then each version asks the one before for the listener', async () => {
   await using story = new Story();

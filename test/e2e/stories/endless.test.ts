@@ -76,7 +76,7 @@ test('story 4: SIGUSR2 is the hammer: it ends what hangs in a process that is le
 
 test('story 4: the hammer falls by itself when the limit is over', async () => {
   await using story = new Story();
-  const server = story.start({ signals: 'endless', options: { drainTimeout: 500 } });
+  const server = story.start({ signals: 'endless', options: { shutdownTimeout: 500 } });
   const port = await portOf(server);
   const hanging = ask({ port }, '/?takes=600000').catch((error: Error) => error);
   await server.event('began');

@@ -8,7 +8,7 @@ const limit = 2_000;
 
 test('story 5: SIGINT stops accepting, finishes within the limit, and leaves', async () => {
   await using story = new Story();
-  const server = story.start({ options: { drainTimeout: 20_000 } });
+  const server = story.start({ options: { shutdownTimeout: 20_000 } });
   const port = await portOf(server);
   const inTime = ask({ port }, '/?takes=1000');
   await server.event('began');
@@ -20,7 +20,7 @@ test('story 5: SIGINT stops accepting, finishes within the limit, and leaves', a
 
 test('story 5: a request that needs longer is cut at the limit; the process says so and exits non-zero', async () => {
   await using story = new Story();
-  const server = story.start({ options: { drainTimeout: limit } });
+  const server = story.start({ options: { shutdownTimeout: limit } });
   const port = await portOf(server);
   const tooLong = ask({ port }, '/?takes=60000').catch((error: Error) => error);
   await server.event('began');

@@ -40,7 +40,7 @@ test('story 9: told to leave, it says so for as long as the load balancer needs,
 
 test('story 9: the drain has its deadline there too', async () => {
   await using story = new Story();
-  const server = story.start({ options: { shutdownDelay: 100, drainTimeout: 500 } });
+  const server = story.start({ options: { shutdownDelay: 100, shutdownTimeout: 500 } });
   const port = await portOf(server);
   const hanging = ask({ port }, '/?takes=600000').catch((error: Error) => error);
   await server.event('began');

@@ -35,6 +35,7 @@ function plan(changes: Partial<HostPlan> = {}): HostPlan {
     readyTimeout: 30_000,
     stopSignal: 'SIGTERM',
     stopTimeout: 30_000,
+    orphanTimeout: 30_000,
     descriptors: () => [],
     stderr: () => 2,
     ...changes,

@@ -36,6 +36,7 @@ async function start(script: string, changes: Partial<ProgramPlan> = {}): Promis
       readyTimeout: 30_000,
       stopSignal: 'SIGTERM',
       stopTimeout: 30_000,
+      orphanTimeout: 30_000,
       listeners: [],
       stderr: 2,
       ...changes,

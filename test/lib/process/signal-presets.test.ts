@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { presetDrainTimeout, signalMap, signalPresets } from '../../../lib/process/signal-presets.ts';
+import { presetLimit, signalMap, signalPresets } from '../../../lib/process/signal-presets.ts';
 
 describe('signalMap', () => {
   it('knows the presets, none, and a map of one’s own', () => {
@@ -18,12 +18,12 @@ describe('signalMap', () => {
   });
 });
 
-describe('presetDrainTimeout', () => {
+describe('presetLimit', () => {
   it('is the minute of endless and grace, and else nobody’s', () => {
-    expect(presetDrainTimeout('endless')).toBe(60_000);
-    expect(presetDrainTimeout('grace')).toBe(60_000);
+    expect(presetLimit('endless')).toBe(60_000);
+    expect(presetLimit('grace')).toBe(60_000);
     for (const option of ['default', 'teleport', 'nginx', false, { ...signalPresets.endless }]) {
-      expect(presetDrainTimeout(option)).toBeNull();
+      expect(presetLimit(option)).toBeNull();
     }
   });
 });

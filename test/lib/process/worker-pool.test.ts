@@ -44,6 +44,7 @@ describe('a pool of workers', () => {
       env: { COLOUR: 'green', NODE_OPTIONS: typescriptOptions.slice(0, 2).join(' ') },
       readyTimeout,
       drainTimeout: 30_000,
+      retreatTimeout: 30_000,
       generation: 4,
       listeners: () => [listener.named],
       stderr: () => 2,
