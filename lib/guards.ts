@@ -37,12 +37,17 @@ export function requireServing(phase: Phase, what: string): void {
   );
 }
 
-/** For what is registered before `ready()`, or late, while nothing else is under way. */
+/** For what is registered before `ready()`, or late: where the process serves, and is to serve on. */
 export function requireRegistering({ is }: Phase, what: string): void {
   if (is === 'starting' || is === 'serving') return;
+  const others: { readonly [phase in Phase['is']]?: string } = {
+    paused: 'This process is paused: resume() first.',
+    draining:
+      'This process has handed over to its successor: what comes now is for that one to register, before its ready().',
+  };
   throw new HandoffError(
-    is === 'offering' || is === 'rehearsing' ? 'ERR_HANDOFF_BUSY' : 'ERR_HANDOFF_NOT_READY',
-    `${what}() cannot be called while this process is ${is}: call it before ready().`,
+    'ERR_HANDOFF_NOT_READY',
+    `${what}() cannot be called while this process is ${is}. ${others[is] ?? 'It is about to leave: what it registered now would never be served.'}`,
   );
 }
 

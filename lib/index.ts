@@ -14,7 +14,7 @@ import type { DrainReport, HandoffEvents } from './events.ts';
 import { HandoffError } from './fd/handoff-error.ts';
 import { isSupported } from './fd/native.ts';
 import type { OwnedFd } from './fd/owned-fd.ts';
-import { requireRegistering, requireSupport } from './guards.ts';
+import { requireSupport } from './guards.ts';
 import type { StateValue } from './handoff/state.ts';
 import { healthListener } from './health.ts';
 import {
@@ -167,13 +167,14 @@ export class Handoff extends EventEmitter<HandoffEvents> {
 
   /**
    * Registers a `net`, `http`, `https` or `http2` server. Its listener is the predecessor's if that offered one for this
-   * name or address, else a new one; it is bound at once, and nothing is accepted before `ready()`.
+   * name or address, else a new one; it is bound at once, and nothing is accepted before `ready()`. In the middle of an
+   * offer it waits for the end of that, as all that registers something does.
    *
    * @throws what binding throws (EADDRINUSE, EACCES …), ERR_HANDOFF_ALREADY_OWNED for a name that is taken,
-   *   ERR_HANDOFF_ABORTED where a hook has failed
+   *   ERR_HANDOFF_ABORTED where a hook has failed, ERR_HANDOFF_NOT_READY from commit on, and while this process is paused
    */
   async listen(server: Server, options: ListenOptions): Promise<Listening> {
-    requireRegistering(this.#succession.phase, 'listen');
+    await this.#succession.registering('listen');
     const { place } = await this.#succession.begin('listen', await this.#succession.estate.listen(server, options));
     return { name: place.name, ...place.address, inherited: place.inherited };
   }
@@ -192,7 +193,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    */
   async bind(socket: DatagramSocket, options: DatagramOptions): Promise<Bound> {
     requirePrimary('bind()');
-    requireRegistering(this.#succession.phase, 'bind');
+    await this.#succession.registering('bind');
     const { place } = await this.#succession.begin('bind', await this.#succession.estate.bind(socket, options));
     const { name, address, inherited, peer } = place;
     return { name, ...address, inherited, ...(peer === null ? {} : { peer }) };
@@ -209,7 +210,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async hold(options: HoldOptions): Promise<Listening> {
     requireSupport('hold()');
     requirePrimary('hold()');
-    requireRegistering(this.#succession.phase, 'hold');
+    await this.#succession.registering('hold');
     const { name, address, inherited } = await this.#succession.estate.hold(options);
     return { name, ...address, inherited };
   }
@@ -227,7 +228,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async workers(options: WorkersOptions = {}): Promise<WorkerPool> {
     requireSupport('workers()');
     requirePrimary('workers()');
-    requireRegistering(this.#succession.phase, 'workers');
+    await this.#succession.registering('workers');
     const pool = new WorkerPool(
       {
         ...readWorkersOptions(options, this.#settings),
@@ -259,7 +260,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   async program(options: ProgramOptions): Promise<HostedProgram> {
     requireSupport('program()');
     requirePrimary('program()');
-    requireRegistering(this.#succession.phase, 'program');
+    await this.#succession.registering('program');
     const program = new HostedProgram(
       {
         ...readProgramOptions(options, this.#settings),
@@ -297,8 +298,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * Any other descriptor that goes from process to process: the predecessor's of that name, or the one that `open`
    * returns. Resolves with its number, which is borrowed: it is closed when this process leaves.
    */
-  descriptor(name: string, open: () => number | OwnedFd | Promise<number | OwnedFd>): Promise<number> {
-    requireRegistering(this.#succession.phase, 'descriptor');
+  async descriptor(name: string, open: () => number | OwnedFd | Promise<number | OwnedFd>): Promise<number> {
+    await this.#succession.registering('descriptor');
     return this.#succession.estate.descriptor(name, open);
   }
 
@@ -306,8 +307,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * A value that goes from process to process. `restore` gets the predecessor's before this resolves (a `late` one when
    * it arrives); `save` makes the one for the successor. Resolves with whether the predecessor has one.
    */
-  state<Value extends StateValue>(name: string, hooks: StateHooks<Value>): Promise<boolean> {
-    requireRegistering(this.#succession.phase, 'state');
+  async state<Value extends StateValue>(name: string, hooks: StateHooks<Value>): Promise<boolean> {
+    await this.#succession.registering('state');
     return this.#succession.estate.state(name, hooks as unknown as StateHooks);
   }
 
@@ -318,8 +319,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    * the connection, which goes on in the predecessor; the error is reported.
    */
   connections(route: string, adopt: Adopter): void {
-    requireRegistering(this.#succession.phase, 'connections');
-    this.#succession.estate.adopter(route, adopt);
+    this.#succession.adopter(route, adopt);
   }
 
   /**
@@ -496,7 +496,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
  * `ready()`.
  *
  * @throws ERR_HANDOFF_BUSY, ERR_HANDOFF_NOT_READY, ERR_HANDOFF_UNTRUSTED_PEER and others when there is a predecessor that
- *   refuses: it serves on, and this process should end
+ *   refuses: it serves on, and this process should end; ERR_HANDOFF_ALREADY_OWNED where this process has the control path
+ *   already, by another call
  */
 export async function handoff(options: HandoffOptions = {}): Promise<Handoff> {
   const settings = readOptions(options);
@@ -506,24 +507,26 @@ export async function handoff(options: HandoffOptions = {}): Promise<Handoff> {
       'handoff() was called in a worker thread, which gets no signals: give { signals: false }, or call it in the main thread.',
     );
   }
-  const ordinal = roster.begin();
-  try {
-    const given = takeGivenControl();
+  const given = takeGivenControl();
+  const own = {
+    ...settings,
+    // Who is named by the PID file and reached on the control path is a worker's primary.
+    ...(isWorker() ? { control: null, pidFile: null, share: true } : {}),
     // It is one path, and so for one of them.
-    return await begin(ordinal > 0 || given === null ? settings : { ...settings, control: given }, ordinal);
+    ...(!isWorker() && roster.next === 0 && given !== null ? { control: given } : {}),
+  };
+  const ordinal = roster.begin(own.control);
+  try {
+    return await begin(own, ordinal);
   } catch (error) {
-    roster.giveUp();
+    roster.giveUp(own.control);
     throw error;
   }
 }
 
 /** Makes the process's part from what there is before it. */
 async function begin(settings: Settings, ordinal: number): Promise<Handoff> {
-  // Who is named by the PID file and reached on the control path is a worker's primary.
-  if (isClusterWorker() && isSupported()) {
-    const own = { ...settings, control: null, pidFile: null, share: true };
-    return new Handoff(own, await findPrimary(settings.readyTimeout), null);
-  }
+  if (isWorker()) return new Handoff(settings, await findPrimary(settings.readyTimeout), null);
   // Told before anything is taken over.
   settings.pidFile?.check();
   if (!isSupported()) return new Handoff(settings, { is: 'fresh', control: null, passed: [] }, null);
@@ -538,4 +541,9 @@ async function begin(settings: Settings, ordinal: number): Promise<Handoff> {
     inherit: settings.inherit,
   });
   return new Handoff(settings, found, service);
+}
+
+/** Whether this process has its listeners from the one that has forked it. */
+function isWorker(): boolean {
+  return isClusterWorker() && isSupported();
 }

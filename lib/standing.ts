@@ -25,6 +25,7 @@ export class Standing {
   #phase: Phase = { is: 'starting' };
   readonly #takeover: Takeover | null;
   readonly #onChange: (change: PhaseChange) => void;
+  #whenChanged: (() => void)[] = [];
 
   /** @param takeover by which this process came, or null where there was nobody to take over from */
   constructor(takeover: Takeover | null, onChange: (change: PhaseChange) => void) {
@@ -42,6 +43,14 @@ export class Standing {
     const cause = causeOf(from, phase.is);
     this.#phase = phase;
     this.#onChange({ from, to: phase.is, cause });
+    const waiting = this.#whenChanged;
+    this.#whenChanged = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Resolves at the next change of phase. */
+  changed(): Promise<void> {
+    return new Promise((resolve) => this.#whenChanged.push(resolve));
   }
 
   /** Whether it is in that phase now, whatever it was in before something else was awaited. */
@@ -56,6 +65,11 @@ export class Standing {
   /** Whether a handoff has begun, and nothing was stopped for it. */
   isAttempting(): boolean {
     return this.isIn('offering') || this.isIn('rehearsing');
+  }
+
+  /** Whether something is under way that leaves this process the owner or not: each has a deadline of its own. */
+  isUndecided(): boolean {
+    return this.isAttempting() || this.isIn('taking-over');
   }
 
   /** Whether clients are served, by this process or by another one in its place. */

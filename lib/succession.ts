@@ -42,6 +42,7 @@ import { recordForExec, type Survival } from './process/survival.ts';
 import { PassedInheritance } from './process/systemd/passed-inheritance.ts';
 import { type Service, withServiceVariables } from './process/systemd/service.ts';
 import {
+  type Adopter,
   type DrainLimits,
   type DrainOrder,
   descriptorOf,
@@ -178,6 +179,7 @@ export class Succession {
       listens: settings.signals !== null,
       exits: settings.exit,
       owns: () => !['draining', 'shutting-down', 'left'].includes(this.phase.is),
+      control: settings.control,
     });
   }
 
@@ -440,6 +442,23 @@ export class Succession {
   }
 
   /**
+   * Resolves when something can be registered: in the middle of an offer that is over first, because the successor has
+   * got its list of what there is. An offer that waits for this, in a hook of its own, waits until its deadline.
+   *
+   * @throws ERR_HANDOFF_NOT_READY where this process does not serve on
+   */
+  async registering(what: string): Promise<void> {
+    while (this.#standing.isUndecided()) await this.#standing.changed();
+    requireRegistering(this.#standing.phase, what);
+  }
+
+  /** As `Handoff.connections()`: an offer says nothing of routes, so that it has not to be waited for. */
+  adopter(route: string, adopt: Adopter): void {
+    if (!this.#standing.isUndecided()) requireRegistering(this.#standing.phase, 'connections');
+    this.estate.adopter(route, adopt);
+  }
+
+  /**
    * A late one is served at once, as with `server.listen()`; one that comes in the middle of something else when that is
    * over.
    */
@@ -448,11 +467,7 @@ export class Succession {
       if (this.#standing.phase.is === 'serving') {
         await registered.accept();
         this.#life.keep();
-      } else if (
-        !this.#standing.isIn('starting') &&
-        !this.#standing.isIn('taking-over') &&
-        !this.#standing.isAttempting()
-      ) {
+      } else if (!this.#standing.isUndecided()) {
         requireRegistering(this.#standing.phase, what);
       }
       return registered;

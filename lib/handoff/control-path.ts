@@ -1,5 +1,5 @@
-import { closeSync, constants, lstatSync, openSync, statSync, unlinkSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, constants, lstatSync, openSync, realpathSync, statSync, unlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { abortReason } from '../channel/deadline.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
@@ -42,6 +42,16 @@ export function checkControlPath(path: string): void {
       'ERR_HANDOFF_UNTRUSTED_PEER',
       `${path} is a symbolic link, which is not followed: give the path of the control socket itself.`,
     );
+  }
+}
+
+/** The same for two ways to write one path: the links of its folder are followed. */
+export function placeOfPath(path: string): string {
+  if (path.startsWith('@')) return path;
+  try {
+    return join(realpathSync(dirname(path)), basename(path));
+  } catch {
+    return path;
   }
 }
 

@@ -1,3 +1,6 @@
+import { HandoffError } from '../fd/handoff-error.ts';
+import { placeOfPath } from '../handoff/control-path.ts';
+
 /** One `Handoff`, as the others of its process need to know it. */
 export interface Member {
   /** Whether it acts on signals. */
@@ -6,6 +9,8 @@ export interface Member {
   readonly exits: boolean;
   /** Whether it serves, or is about to: what it has is nobody else's yet. */
   readonly owns: () => boolean;
+  /** Where it is reached; null where it is not. */
+  readonly control: string | null;
 }
 
 /**
@@ -16,22 +21,43 @@ export interface Member {
 export class Roster {
   /** One that has left stays as long as the process is to leave with it: the order is what a successor goes by. */
   readonly #memberships: Membership[] = [];
-  /** Calls of `handoff()` that have not come to a result. */
-  #pending = 0;
+  /** The control paths of the calls of `handoff()` that have not come to a result. */
+  readonly #pending: (string | null)[] = [];
   #exitCode: number | null = null;
   #whenChanged: (() => void)[] = [];
 
-  /** A call of `handoff()` begins: which one of this process it is, from 0. It ends by `join` or `giveUp`. */
-  begin(): number {
-    return this.#memberships.length + this.#pending++;
+  /** Which one of this process the next call of `handoff()` will be, from 0. */
+  get next(): number {
+    return this.#memberships.length + this.#pending.length;
   }
 
-  giveUp(): void {
-    this.#pending--;
+  /**
+   * A call of `handoff()` begins: which one of this process it is, from 0. It ends by `join` or `giveUp`.
+   *
+   * @throws ERR_HANDOFF_ALREADY_OWNED where this process is at that control path: it would take over from itself, or wait
+   *   for itself
+   */
+  begin(control: string | null): number {
+    const serving = this.#memberships.filter(({ is, member }) => is === 'present' && member.owns());
+    const taken = [...this.#pending, ...serving.map(({ member }) => member.control)];
+    if (control !== null && taken.some((path) => path !== null && placeOfPath(path) === placeOfPath(control))) {
+      throw new HandoffError(
+        'ERR_HANDOFF_ALREADY_OWNED',
+        `handoff() was called twice in process ${process.pid} with the control path ${control}, where one process takes over from another: use the Handoff of the first call, or give each call a path of its own.`,
+      );
+    }
+    const ordinal = this.next;
+    this.#pending.push(control);
+    return ordinal;
+  }
+
+  giveUp(control: string | null): void {
+    const index = this.#pending.indexOf(control);
+    if (index !== -1) this.#pending.splice(index, 1);
   }
 
   join(member: Member): Membership {
-    this.#pending--;
+    this.giveUp(member.control);
     const membership = new Membership(this, member);
     this.#memberships.push(membership);
     return membership;

@@ -33,14 +33,15 @@ describe('what only a process in service can do', () => {
 });
 
 describe('registering', () => {
-  it('is for the start and for the service, and waits for neither', () => {
+  it('is for the start and for the service; elsewhere it is said what to do', () => {
     for (const is of ['starting', 'serving'] as const) {
       expect(requireRegistering(phase(is), 'listen')).toBeUndefined();
     }
-    expect(() => requireRegistering(phase('offering'), 'listen')).toThrow(
-      expect.objectContaining({ code: 'ERR_HANDOFF_BUSY' }),
-    );
-    expect(() => requireRegistering(phase('draining'), 'listen')).toThrow(/listen\(\) .* draining: call it before/);
+    expect(() => requireRegistering(phase('paused'), 'listen')).toThrow(/listen\(\) .* resume\(\) first/);
+    expect(() => requireRegistering(phase('draining'), 'listen')).toThrow(/listen\(\) .* handed over to its successor/);
+    for (const is of ['announcing', 'shutting-down', 'left'] as const) {
+      expect(() => requireRegistering(phase(is), 'listen')).toThrow(/about to leave/);
+    }
   });
 });
 

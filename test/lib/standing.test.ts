@@ -121,3 +121,15 @@ describe('a predecessor that still drains', () => {
     await waited;
   });
 });
+
+it('tells of the next change, once', async () => {
+  const standing = new Standing(null, () => {});
+  const changed = standing.changed();
+  expect(standing.isUndecided()).toBe(false);
+  standing.enter(phase('taking-over'));
+  expect(standing.isUndecided()).toBe(true);
+  await changed;
+  standing.enter(phase('serving'));
+  standing.enter(phase('offering'));
+  expect(standing.isUndecided()).toBe(true);
+});
