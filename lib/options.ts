@@ -162,6 +162,20 @@ const handoffNames: Readonly<Record<keyof HandoffOptions, true>> = {
   inherit: true,
 };
 
+/** What else they are called. */
+const otherHandoffNames: Readonly<Record<string, string>> = {
+  path: 'control',
+  socket: 'control',
+  controlPath: 'control',
+  controlSocket: 'control',
+  pid: 'pidFile',
+  pidPath: 'pidFile',
+  onSignal: 'signals',
+  timeout: 'There are "readyTimeout" for a successor, "drainTimeout" for what goes on, and "closeTimeout" for hooks.',
+  port: 'It belongs to listen(): await app.listen(server, { port }).',
+  host: 'It belongs to listen(): await app.listen(server, { host }).',
+};
+
 const systemdNames: Readonly<Record<keyof SystemdOptions, true>> = { store: true };
 
 const reexecNames: Readonly<Record<keyof ReexecOptions, true>> = {
@@ -194,7 +208,7 @@ const optionNames = {
 
 /** Throws a TypeError for an option that the call does not have, with the one that is meant. */
 export function checkOptions(call: keyof typeof optionNames, options: object): void {
-  checkOptionNames(call, options, optionNames[call]);
+  checkOptionNames(call, options, optionNames[call], call === 'handoff()' ? otherHandoffNames : {});
 }
 
 /** The options with their defaults, checked. */

@@ -38,6 +38,15 @@ export function outOfRange(name: string, range: string, value: unknown): RangeEr
   );
 }
 
+/** `options.port should be >= 0 and < 65536. Received type string ('').` */
+export function badPort(name: string, value: unknown): RangeError {
+  return withCode(
+    new RangeError(`${name} should be >= 0 and < 65536. ${received(value)}.`),
+    'ERR_SOCKET_BAD_PORT',
+    badPort,
+  );
+}
+
 /** `The argument 'address' must be a numeric IPv4 or IPv6 address. Received 'localhost'` */
 export function invalidValue(name: string, expected: string, value: unknown): TypeError {
   return withCode(

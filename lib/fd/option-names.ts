@@ -9,16 +9,23 @@ const slips = 2;
  *
  * @param call how it is called, for the message: `listen()`
  * @param known the call's options, all of them: give a `Record<keyof Options, true>`, and the compiler keeps it complete
+ * @param others what the same is called elsewhere, or what is to be done in place of what there is not: whoever writes
+ *   `hostname` has not made a slip of the pen. An option's name, or a sentence.
  * @throws {TypeError} ERR_INVALID_ARG_VALUE, naming the option and the nearest that there is.
  */
-export function checkOptionNames(call: string, options: object, known: Readonly<Record<string, true>>): void {
+export function checkOptionNames(
+  call: string,
+  options: object,
+  known: Readonly<Record<string, true>>,
+  others: Readonly<Record<string, string>> = {},
+): void {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || Object.hasOwn(known, name)) continue;
-    const nearest = nearestTo(name, Object.keys(known));
-    const advice =
-      nearest === null
-        ? `It takes ${Object.keys(known).sort().join(', ')}.`
-        : `Did you mean ${JSON.stringify(nearest)}?`;
+    const other = Object.hasOwn(others, name) ? others[name] : undefined;
+    const meant =
+      other === undefined || Object.hasOwn(known, other) ? (other ?? nearestTo(name, Object.keys(known))) : null;
+    const list = other ?? `It takes ${Object.keys(known).sort().join(', ')}.`;
+    const advice = meant === null ? list : `Did you mean ${JSON.stringify(meant)}?`;
     const error = new TypeError(`${call} has no option ${JSON.stringify(name)}. ${advice}`);
     putCodeInStack(error, 'ERR_INVALID_ARG_VALUE', checkOptionNames);
     throw Object.assign(error, { code: 'ERR_INVALID_ARG_VALUE' });

@@ -114,6 +114,12 @@ function openFolder(path: string): number {
 function isLive(path: string): boolean {
   const file = lstatSync(path, { throwIfNoEntry: false });
   if (file === undefined) return false;
+  if (file.isDirectory()) {
+    throw new HandoffError(
+      'ERR_HANDOFF_ALREADY_OWNED',
+      `${path} is a folder, and a socket needs a path of its own: give one in it, such as ${join(path, 'app.sock')}.`,
+    );
+  }
   if (!file.isSocket()) {
     throw new HandoffError(
       'ERR_HANDOFF_ALREADY_OWNED',

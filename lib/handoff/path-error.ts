@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** How long the path of a Unix socket may be, in bytes: what `sun_path` holds, without the NUL that ends it. */
@@ -11,13 +11,14 @@ type SystemError = NodeJS.ErrnoException & { readonly code: string };
  * tell that it is the folder that is missing. Code, errno and syscall stay as they are; what is no error of the system is
  * given back as it is.
  *
- * @param what it was to be, for the message: `the control socket`
+ * @param what it was to be, for the message: `The control socket`
+ * @param outcome what has failed of it
  */
-export function pathError(error: unknown, what: string, path: string): unknown {
+export function pathError(error: unknown, what: string, path: string, outcome = 'cannot be used'): unknown {
   if (!isSystemError(error)) return error;
   const { code, errno, syscall } = error;
   const advice = adviceOn(code, path);
-  const message = `${what} ${path}: ${error.message}.${advice === null ? '' : ` ${advice}`}`;
+  const message = `${what} ${path} ${outcome}: ${error.message}.${advice === null ? '' : ` ${advice}`}`;
   return Object.assign(new Error(message, { cause: error }), { code, errno, syscall, path });
 }
 
@@ -40,9 +41,10 @@ function adviceOn(code: string, path: string): string | null {
     case 'ENAMETOOLONG':
       return `It has ${Buffer.byteLength(path)} bytes, and the path of a socket has ${longestPath} at most: give a shorter one, in /run or /tmp, say, or relative to a folder that is reached by a short link.`;
     case 'EACCES':
-      return mayWrite(folder)
-        ? `User ${userId()} may not use what is there: give that user the right to, or another path.`
-        : `User ${userId()} may not write to ${folder}: give that user the right to (chown, chmod), or a path in a folder of its own.`;
+      return (
+        belongsToAnother(path) ??
+        `User ${userId()} may not write to ${folder}: give that user the right to (chown, chmod), or a path in a folder of its own.`
+      );
     case 'EPERM':
       return `The file system of ${folder} does not allow it: give a path elsewhere, in /run or /tmp, say.`;
     case 'EROFS':
@@ -75,11 +77,12 @@ function isThere(folder: string): boolean {
   return statSync(folder, { throwIfNoEntry: false }) !== undefined;
 }
 
-function mayWrite(folder: string): boolean {
+/** Null where nothing is there, or nothing that this user may see. */
+function belongsToAnother(path: string): string | null {
   try {
-    accessSync(folder, constants.W_OK);
-    return true;
+    const { uid } = lstatSync(path);
+    return `It belongs to user ${uid}, and this process is user ${userId()}: start it as that user or as root, or give another path.`;
   } catch {
-    return false;
+    return null;
   }
 }

@@ -2,6 +2,7 @@ import { closeSync, lstatSync, openSync, readFileSync, renameSync, unlinkSync, w
 import { basename, dirname, join } from 'node:path';
 import { createToken } from '../channel/token.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
+import { pathError } from '../handoff/path-error.ts';
 
 /** Everybody may read who serves; only this user may say it. */
 const mode = 0o644;
@@ -26,6 +27,12 @@ export class PidFile {
    */
   check(): void {
     const present = lstatSync(this.path, { throwIfNoEntry: false });
+    if (present?.isDirectory() === true) {
+      throw new HandoffError(
+        'ERR_HANDOFF_ALREADY_OWNED',
+        `${this.path} is a folder, and is to be the PID file: give the path of a file in it, such as ${join(this.path, 'app.pid')}.`,
+      );
+    }
     if (present !== undefined && !present.isFile()) {
       throw new HandoffError(
         'ERR_HANDOFF_ALREADY_OWNED',
@@ -59,7 +66,7 @@ export class PidFile {
       renameSync(written, this.path);
     } catch (error) {
       unlinkSync(written);
-      throw notWritten(this.path, error as NodeJS.ErrnoException);
+      throw notWritten(this.path, error);
     }
   }
 
@@ -92,7 +99,7 @@ export class PidFile {
       return path;
     } catch (error) {
       if (created) unlinkSync(path);
-      throw notWritten(this.path, error as NodeJS.ErrnoException);
+      throw notWritten(this.path, error);
     }
   }
 }
@@ -107,12 +114,6 @@ function isLiving(pid: number): boolean {
   }
 }
 
-function notWritten(path: string, cause: NodeJS.ErrnoException): Error {
-  const { code, errno, syscall } = cause;
-  return Object.assign(new Error(`The PID file ${path} cannot be written: ${cause.message}`, { cause }), {
-    code,
-    errno,
-    syscall,
-    path,
-  });
+function notWritten(path: string, error: unknown): unknown {
+  return pathError(error, 'The PID file', path, 'cannot be written');
 }

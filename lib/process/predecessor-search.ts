@@ -4,6 +4,7 @@ import { Deadline } from '../channel/deadline.ts';
 import { HandoffError, type HandoffErrorCode } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
 import { checkControlPath, claimUnixPath, connectTo } from '../handoff/control-path.ts';
+import { pathError } from '../handoff/path-error.ts';
 import { controlBacklog } from '../handoff/reception.ts';
 import type { RehearsedInheritance } from '../handoff/rehearsed-inheritance.ts';
 import { requireTrustedOwner } from '../handoff/socket-owner.ts';
@@ -51,6 +52,9 @@ export type Found =
  * between our look and our bind. Every round means that another process made progress, so that a few are plenty.
  */
 const rounds = 10;
+
+/** In the system's errors. */
+const controlSocket = 'The control socket';
 
 /** For its owner alone, from the first moment of the file. */
 const controlOptions = { mode: 0o600, backlog: controlBacklog };
@@ -110,8 +114,20 @@ async function findByPath(
   passed: readonly PassedDescriptor[],
 ): Promise<Found> {
   if (control === null) return { is: 'fresh', control: null, passed };
-  checkControlPath(control);
+  try {
+    return await findAt(control, intent, timeout, passed);
+  } catch (error) {
+    throw pathError(error, controlSocket, control);
+  }
+}
 
+async function findAt(
+  control: string,
+  intent: SearchOptions['intent'],
+  timeout: number,
+  passed: readonly PassedDescriptor[],
+): Promise<Found> {
+  checkControlPath(control);
   for (let round = 0; round < rounds; round++) {
     using deadline = Deadline.after(timeout, `The process that listens on ${control} made no offer`);
     const connection = await connectTo(control, deadline.signal);
@@ -168,7 +184,9 @@ export async function findPrimary(timeout: number): Promise<Found> {
  */
 export async function claimControlPath(path: string): Promise<OwnedFd> {
   using deadline = Deadline.after(claimTimeout, `The folder of ${path} was not unlocked`);
-  const claimed = await claimUnixPath(path, controlOptions, deadline.signal);
+  const claimed = await claimUnixPath(path, controlOptions, deadline.signal).catch((error) => {
+    throw pathError(error, controlSocket, path);
+  });
   if (claimed !== null) return claimed;
   throw new HandoffError(
     'ERR_HANDOFF_ALREADY_OWNED',

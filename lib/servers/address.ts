@@ -1,11 +1,12 @@
 import { lookup } from 'node:dns/promises';
 import { isIP, isIPv6, SocketAddress } from 'node:net';
 import { resolve } from 'node:path';
+import { badPort } from '../fd/arguments.ts';
 
 /** Where a listener is wanted, as the caller wrote it. */
 export interface AddressOptions {
-  /** 0 to 65535; 0 takes any free port and keeps it across replacements. */
-  readonly port?: number;
+  /** 0 to 65535, or that as a string (`process.env.PORT`); 0 takes any free port and keeps it across replacements. */
+  readonly port?: number | string;
   /** A name or an address; without it every address of the machine, IPv6 and IPv4 alike where there is IPv6. */
   readonly host?: string;
   /** A Unix socket's path, `@name` for a Linux abstract one; instead of a port. */
@@ -51,21 +52,47 @@ export async function resolveAddress({ port, host, path }: AddressOptions): Prom
     // Absolute, because it outlives this process's working directory.
     return { family: 'unix', path: path.startsWith('@') ? path : resolve(path) };
   }
-  if (port === undefined) throw invalidValue('Give "port" or "path": there is no default to listen on.');
-  if (typeof port !== 'number') throw invalidType('port', 'a number', port);
-  if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    throw Object.assign(
-      new RangeError(`The value of "port" is out of range. It must be >= 0 and <= 65535. Received ${port}`),
-      {
-        code: 'ERR_OUT_OF_RANGE',
-      },
+  if (port === undefined) {
+    throw invalidValue(
+      'Give "port" or "path": there is no default to listen on. A variable that is not set, such as process.env.PORT, wants a default: process.env.PORT ?? 8080.',
     );
   }
-  if (host === undefined || host === '') return { family: 'tcp', host: null, address: '::', port };
+  const number = readPort(port);
+  if (host === undefined || host === null || host === '') {
+    return { family: 'tcp', host: null, address: '::', port: number };
+  }
   if (typeof host !== 'string') throw invalidType('host', 'a string', host);
-  if (isIP(host.replace(/%.*$/, '')) !== 0) return { family: 'tcp', host, address: canonical(host), port };
-  const [address, ...otherAddresses] = (await lookup(host, { all: true })).map((found) => canonical(found.address));
-  return { family: 'tcp', host, address: address as string, otherAddresses, port };
+  if (isIP(host.replace(/%.*$/, '')) !== 0) return { family: 'tcp', host, address: canonical(host), port: number };
+  const [address, ...otherAddresses] = await addressesOf(host);
+  return { family: 'tcp', host, address: address as string, otherAddresses, port: number };
+}
+
+/** As Node reads one: also the string of a variable, in whichever notation JavaScript has for a number. */
+function readPort(port: unknown): number {
+  if (typeof port !== 'number' && typeof port !== 'string') {
+    throw invalidType('port', 'a number or a numeric string', port);
+  }
+  const number = typeof port === 'string' && port.trim() === '' ? Number.NaN : Number(port);
+  if (Number.isInteger(number) && number >= 0 && number <= 65535) return number;
+  throw badPort('options.port', port);
+}
+
+async function addressesOf(host: string): Promise<string[]> {
+  try {
+    return (await lookup(host, { all: true })).map((found) => canonical(found.address));
+  } catch (error) {
+    // What a host is taken for that is none, first of all where it comes from a configuration.
+    const advice = host.includes('://')
+      ? 'A host is a name or an address, and no URL.'
+      : /^\[.*\]$/.test(host)
+        ? 'An IPv6 address stands here without brackets.'
+        : /:\d+$/.test(host)
+          ? 'Give the port as "port", and the host without it.'
+          : 'Give a name that this machine knows, an address that it has, or no host at all for every address.';
+    const { message, code, errno, syscall } = error as NodeJS.ErrnoException;
+    const told = new Error(`${message}. ${advice}`, { cause: error });
+    throw Object.assign(told, { code, errno, syscall, hostname: host });
+  }
 }
 
 /** The same for a datagram socket of type `family`, which takes the addresses of that family only. */

@@ -7,6 +7,7 @@ import type { OwnedFd } from '../fd/owned-fd.ts';
 import { claimUnixPath, type UnixListenerOptions, unlinkWhileHeld } from '../handoff/control-path.ts';
 import type { Keeper } from '../handoff/keeper.ts';
 import type { NamedDescriptor } from '../handoff/manifest.ts';
+import { pathError } from '../handoff/path-error.ts';
 import { type BoundAddress, formatAddress, whereOf } from './address.ts';
 
 /**
@@ -118,7 +119,9 @@ export function receives(fd: number): boolean {
  */
 export async function bindPath(path: string, options: UnixListenerOptions): Promise<OwnedFd> {
   using deadline = Deadline.after(lockTimeout, `The folder ${dirname(path)} was not unlocked`);
-  const descriptor = await claimUnixPath(path, options, deadline.signal);
+  const descriptor = await claimUnixPath(path, options, deadline.signal).catch((error) => {
+    throw pathError(error, 'The socket', path);
+  });
   if (descriptor !== null) return descriptor;
   throw new HandoffError(
     'ERR_HANDOFF_ALREADY_OWNED',

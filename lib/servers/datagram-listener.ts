@@ -9,6 +9,7 @@ import type { BoundAddress, DatagramAddress } from './address.ts';
 import { BoundSocket, bindPath } from './bound-socket.ts';
 import { bindToUnixSocket, setConnected } from './internals.ts';
 import type { Place } from './place.ts';
+import { portError } from './port-error.ts';
 
 /** Where a datagram socket receives. */
 export interface DatagramPlace extends Place<Socket> {
@@ -41,7 +42,7 @@ export class DatagramListener extends BoundSocket implements DatagramPlace {
     const descriptor =
       address.family === 'unix'
         ? await bindPath(address.path, { type: 'datagram', mode })
-        : new OwnedFd(bindUdp(address.address, address.port, options), `the datagram socket ${address.port}`);
+        : bindPort(address.address, address.port, options);
     return new DatagramListener(name, descriptor, false);
   }
 
@@ -76,6 +77,14 @@ export class DatagramListener extends BoundSocket implements DatagramPlace {
       }
     });
     if (thrown.length > 0) throw thrown[0];
+  }
+}
+
+function bindPort(address: string, port: number, options: Omit<DatagramListenerOptions, 'mode'>): OwnedFd {
+  try {
+    return new OwnedFd(bindUdp(address, port, options), `the datagram socket ${port}`);
+  } catch (error) {
+    throw portError(error, 'udp', address, port);
   }
 }
 

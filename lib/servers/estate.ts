@@ -37,8 +37,8 @@ import { restoreResumption, saveResumption } from './tls-resumption.ts';
 export interface DatagramOptions {
   /** Under which name the successor finds it; by default one made from the address. 1 to 255 characters, no colon. */
   readonly name?: string;
-  /** 0 to 65535; 0 takes any free port and keeps it across replacements. */
-  readonly port?: number;
+  /** 0 to 65535, or that as a string (`process.env.PORT`); 0 takes any free port and keeps it across replacements. */
+  readonly port?: number | string;
   /** A name or an address of the socket's family; without it every address of the machine. */
   readonly address?: string;
   /** A Unix datagram socket's path, `@name` for a Linux abstract one; instead of a port. The socket can be of either type. */
@@ -53,6 +53,15 @@ const datagramNames: Readonly<Record<keyof DatagramOptions, true>> = {
   address: true,
   path: true,
   mode: true,
+};
+
+/** What other libraries, and `bind()` of Node's own sockets, call it. */
+const otherDatagramNames: Readonly<Record<string, string>> = {
+  host: 'address',
+  hostname: 'address',
+  ip: 'address',
+  exclusive: 'A socket is never shared with the workers of node:cluster: leave it out.',
+  fd: 'Give it to handoff() as { inherit: [{ name, descriptor }] }, and its name to this call.',
 };
 
 /** Where a datagram socket receives. */
@@ -196,7 +205,7 @@ export class Estate {
     if (typeof options !== 'object' || options === null) {
       throw invalidType('bind() needs an object that says where: { port } or { path }.');
     }
-    checkOptionNames('bind()', options, datagramNames);
+    checkOptionNames('bind()', options, datagramNames, otherDatagramNames);
     const address = await resolveDatagramAddress(options, datagramType(socket));
     return this.#names.naming(options.name ?? defaultName(address), async (name) => {
       const choose = () => this.#places.chooseForDatagrams(name, address, options.mode, socket);

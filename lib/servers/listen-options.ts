@@ -63,6 +63,25 @@ const names: Readonly<Record<'listen' | 'hold', Readonly<Record<string, true>>>>
   hold: holdNames,
 };
 
+/** What other libraries, and Node's own `listen()`, call it. */
+const otherNames: Readonly<Record<string, string>> = {
+  hostname: 'host',
+  address: 'host',
+  ip: 'host',
+  socketPath: 'path',
+  unix: 'path',
+  file: 'path',
+  uid: 'owner',
+  user: 'owner',
+  readableAll: 'Give "mode": the permissions of the socket file.',
+  writableAll: 'Give "mode": the permissions of the socket file.',
+  exclusive:
+    'A listener is never shared with the workers of node:cluster unless hold() and workers() do it: leave it out.',
+  signal: 'Call close() of the server to take it out, or shutdown() to end the process.',
+  fd: 'Give it to handoff() as { inherit: [{ name, descriptor }] }, and its name to this call.',
+  callback: 'This call returns a promise: await it.',
+};
+
 const ownerNames: Readonly<Record<keyof FileOwner, true>> = { uid: true, gid: true };
 
 /** The largest number of a user or a group; the one above it means "unchanged" to chown(2). */
@@ -74,9 +93,9 @@ export function readListenOptions(
   method: keyof typeof names = 'listen',
 ): ListenerOptions & { connections: ConnectionsLeave } {
   if (typeof options !== 'object' || options === null) {
-    throw invalidType('options', 'an object that says where: { port } or { path }', options);
+    throw invalidType('options', 'an object that says where: { port: 8080 } or { path: "/run/app.sock" }', options);
   }
-  checkOptionNames(`${method}()`, options, names[method]);
+  checkOptionNames(`${method}()`, options, names[method], otherNames);
   const {
     backlog = defaultBacklog,
     mode,

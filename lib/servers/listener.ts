@@ -10,6 +10,7 @@ import type { Address } from './address.ts';
 import { BoundSocket, bindPath } from './bound-socket.ts';
 import { listenOn, setUnixAddress } from './internals.ts';
 import type { Place } from './place.ts';
+import { portError } from './port-error.ts';
 import { type Reach, reachOf } from './reach.ts';
 import { sharePort, whilePortIsShared } from './shared-port.ts';
 
@@ -167,15 +168,25 @@ function bindPort(
 ): OwnedFd {
   const shared = reusePort || neighbours.length > 0;
   const options = { ipv6Only, reusePort: shared };
-  const bound = whilePortIsShared(neighbours, () => bindAnyFamily(host, address, port, options));
+  const bound = orPortError(address, port, () =>
+    whilePortIsShared(neighbours, () => bindAnyFamily(host, address, port, options)),
+  );
   const descriptor = new OwnedFd(bound, `the listener ${port}`);
   try {
     // From its first moment a member of a group gets its part of the connections, which would wait here until `ready()`.
-    if (!shared) listen(descriptor.fd, backlog);
+    if (!shared) orPortError(address, port, () => listen(descriptor.fd, backlog));
     return descriptor;
   } catch (error) {
     descriptor.close();
     throw error;
+  }
+}
+
+function orPortError<Result>(address: string, port: number, act: () => Result): Result {
+  try {
+    return act();
+  } catch (error) {
+    throw portError(error, 'tcp', address, port);
   }
 }
 

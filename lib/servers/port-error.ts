@@ -6,22 +6,23 @@ import { portOwner } from './port-owner.ts';
 const firstUnprivileged = 1024;
 
 /**
- * The system's error for a port that cannot be had, with what to do about it. The same error, with a longer message: code,
- * errno and syscall are what programs look at.
+ * The system's error for a port that cannot be had, with what to do about it. Code, errno and syscall, at which programs
+ * look, stay as they are; what is no error of a port is given back as it is.
  */
 export function portError(error: unknown, protocol: 'tcp' | 'udp', address: string, port: number): unknown {
-  const { code } = error as NodeJS.ErrnoException;
-  const advice = error instanceof Error && code !== undefined ? adviceOn(code, protocol, address, port) : null;
-  if (advice !== null) (error as Error).message += `. ${advice}`;
-  return error;
+  if (!(error instanceof Error)) return error;
+  const { code, errno, syscall } = error as NodeJS.ErrnoException;
+  const advice = code === undefined ? null : adviceOn(code, protocol, address, port);
+  if (advice === null) return error;
+  const told = new Error(`${error.message}. ${advice}`, { cause: error });
+  return Object.assign(told, { code, errno, syscall, address, port });
 }
 
 function adviceOn(code: string, protocol: 'tcp' | 'udp', address: string, port: number): string | null {
   switch (code) {
     case 'EADDRINUSE': {
       const owner = portOwner(protocol, port);
-      const who =
-        owner === null ? 'Another process has the port' : `It is ${owner} that has the port`;
+      const who = owner === null ? 'Another process has the port' : `It is ${owner} that has the port`;
       const itself = owner === 'this process itself';
       return itself
         ? `${who}: a server that is given to this library is not to listen by itself as well.`

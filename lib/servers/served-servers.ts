@@ -3,6 +3,7 @@ import { Server } from 'node:net';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { serveTaken, takeQueue } from './accept-queue.ts';
 import { onClose } from './close-watch.ts';
+import type { Connections } from './connections.ts';
 import { Listener, type ServerPlace } from './listener.ts';
 import type { Names } from './names.ts';
 import type { PlaceChoice } from './place-choice.ts';
@@ -38,6 +39,8 @@ export class ServedServers {
   readonly #serving = new Set<Served>();
   /** Those that the application has closed, and whose connections are served on. */
   readonly #retired = new Set<Served>();
+  /** Watched for as long as the server lives: a server that was closed can listen again, with connections that it still has. */
+  readonly #connections = new WeakMap<Server, Connections>();
   readonly #stopWatching = new Map<Served, () => void>();
 
   constructor(places: PlaceChoice, owner: ServersOwner) {
@@ -65,7 +68,9 @@ export class ServedServers {
 
   /** Nothing is accepted yet. */
   register(server: Server, place: ServerPlace, connections: ConnectionsLeave): Served {
-    const served = new Served(server, place, connections);
+    const served = new Served(server, place, connections, this.#connections.get(server));
+    this.#connections.set(server, served.connections);
+    for (const former of this.#retired) if (former.server === server) this.#retired.delete(former);
     this.#serving.add(served);
     const stopWatching = onClose(server, () => this.#retire(served));
     this.#stopWatching.set(served, stopWatching);
@@ -94,13 +99,11 @@ export class ServedServers {
         `The server listens on ${JSON.stringify(server.address())} by itself: leave its listen() to app.ready().`,
       );
     }
-    const other = this.all.find((served) => served.server === server);
+    const other = this.serving.find((served) => served.server === server);
     if (other === undefined) return;
     throw new HandoffError(
       'ERR_HANDOFF_ALREADY_OWNED',
-      other.service === 'retired'
-        ? `The server of the listener "${other.place.name}" was closed, and its connections are served to their end: make another server.`
-        : `The server has the listener "${other.place.name}" already: a server has one, so make another for this one.`,
+      `The server has the listener "${other.place.name}" already: a server has one, so make another for this one.`,
     );
   }
 
@@ -149,9 +152,10 @@ export class ServedServers {
 
   /** Accepts on what was registered late, and lets go of what was closed meanwhile. Returns what could not. */
   async acceptWaiting(): Promise<Error[]> {
-    const failures: Error[] = [];
+    // First, and in one turn: who waited for the end of the offer may want a place that was closed in the middle of it.
+    const closed = this.serving.filter(({ service }) => service === 'retired');
+    const failures = closed.flatMap((served) => this.#letGoOf(served, this.#owner.fateOfClosed()));
     for (const served of this.serving) {
-      if (served.service === 'retired') failures.push(...this.#letGoOf(served, this.#owner.fateOfClosed()));
       if (served.place.closed || served.service !== 'waiting') continue;
       await served.accept().catch((error: Error) => failures.push(error));
     }
@@ -197,6 +201,7 @@ export class ServedServers {
   /** Lets go of one that cannot be served after all, as if it had never been registered. */
   discard(served: Served): void {
     this.#forget(served);
+    this.#connections.delete(served.server);
     served.connections.forget();
     for (const place of served.places) place.remove();
   }
@@ -209,10 +214,8 @@ export class ServedServers {
     this.#retired.add(served);
     // As with abandon(): a socket file that cannot be removed is stale, and in nobody's way.
     if (fate !== 'later') this.#letGoOf(served, fate);
-    void served.connections.empty().then(() => {
-      served.connections.forget();
-      this.#retired.delete(served);
-    });
+    // They are not forgotten: the application may listen with the same server again.
+    void served.connections.empty().then(() => this.#retired.delete(served));
   }
 
   #letGoOf(served: Served, fate: FateOfClosed): Error[] {

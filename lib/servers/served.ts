@@ -27,11 +27,17 @@ export class Served {
   readonly #acceptors: Acceptor[];
   #service: Service = 'waiting';
 
-  constructor(server: Server, place: ServerPlace, leaving: ConnectionsLeave = 'move') {
+  /** @param connections those of a server that has had another place before */
+  constructor(
+    server: Server,
+    place: ServerPlace,
+    leaving: ConnectionsLeave = 'move',
+    connections: Connections = connectionsOf(server),
+  ) {
     this.server = server;
     this.leaving = leaving;
     this.place = place;
-    this.connections = connectionsOf(server);
+    this.connections = connections;
     this.#acceptors = [Acceptor.of(server, place)];
   }
 

@@ -4,9 +4,11 @@ import { checkOptionNames } from '../../lib/fd/option-names.ts';
 
 const known = { port: true, reusePort: true, ipv6Only: true, owner: true } as const;
 
+const others = { hostname: 'owner', exclusive: 'Leave it out.' };
+
 function messageFor(options: object): string {
   try {
-    checkOptionNames('listen()', options, known);
+    checkOptionNames('listen()', options, known, others);
   } catch (error) {
     assert.ok(error instanceof TypeError);
     assert.equal((error as NodeJS.ErrnoException).code, 'ERR_INVALID_ARG_VALUE');
@@ -38,4 +40,9 @@ test('another word is told which options there are', () => {
 
 test('what every object has is no option', () => {
   assert.match(messageFor({ toString: 1 }), /has no option "toString"/);
+});
+
+test('what the same is called elsewhere is told as a slip is, and what there is not with what to do', () => {
+  assert.equal(messageFor({ hostname: 'x' }), 'listen() has no option "hostname". Did you mean "owner"?');
+  assert.equal(messageFor({ exclusive: true }), 'listen() has no option "exclusive". Leave it out.');
 });

@@ -1,3 +1,4 @@
+import { type ListenOptions, Server } from 'node:net';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -15,6 +16,7 @@ describe('resolveAddress', () => {
     const everywhere = { family: 'tcp', host: null, address: '::', port: 80 };
     expect(await resolveAddress({ port: 80 })).toEqual(everywhere);
     expect(await resolveAddress({ port: 80, host: '' })).toEqual(everywhere);
+    expect(await resolveAddress({ port: 80, host: null } as unknown as AddressOptions)).toEqual(everywhere);
   });
 
   it.each(['127.0.0.1', '::1', 'fe80::1%lo'])('keeps the address %s', async (host) => {
@@ -47,14 +49,13 @@ describe('resolveAddress', () => {
     [{ path: '' }, 'ERR_INVALID_ARG_TYPE'],
     [{ path: 1 }, 'ERR_INVALID_ARG_TYPE'],
     [{ path: null }, 'ERR_INVALID_ARG_TYPE'],
-    [{ port: '80' }, 'ERR_INVALID_ARG_TYPE'],
+    [{ port: '' }, 'ERR_SOCKET_BAD_PORT'],
     [{ port: null }, 'ERR_INVALID_ARG_TYPE'],
-    [{ port: -1 }, 'ERR_OUT_OF_RANGE'],
-    [{ port: 65536 }, 'ERR_OUT_OF_RANGE'],
-    [{ port: 1.5 }, 'ERR_OUT_OF_RANGE'],
-    [{ port: Number.NaN }, 'ERR_OUT_OF_RANGE'],
+    [{ port: -1 }, 'ERR_SOCKET_BAD_PORT'],
+    [{ port: 65536 }, 'ERR_SOCKET_BAD_PORT'],
+    [{ port: 1.5 }, 'ERR_SOCKET_BAD_PORT'],
+    [{ port: Number.NaN }, 'ERR_SOCKET_BAD_PORT'],
     [{ port: 1, host: 1 }, 'ERR_INVALID_ARG_TYPE'],
-    [{ port: 1, host: null }, 'ERR_INVALID_ARG_TYPE'],
   ])('refuses %j', async (options, code) => {
     await expect(resolveAddress(options as AddressOptions)).rejects.toMatchObject({ code });
   });
@@ -92,7 +93,7 @@ describe('a datagram socket’s address', () => {
     ['udp6', { port: 53, address: '127.0.0.1' }, /not one of IPv6/],
     ['udp4', { port: 53, address: 5 }, /"address"/],
     ['udp4', { address: '127.0.0.1' }, /"port" or "path"/],
-    ['udp4', { port: 65_536 }, /out of range/],
+    ['udp4', { port: 65_536 }, /options\.port should be/],
   ])('of type %s and %j cannot be', async (type, options, message) => {
     await expect(resolveDatagramAddress(options, type)).rejects.toThrow(message);
   });
@@ -154,5 +155,41 @@ describe('a name alone', () => {
     expect(await wantedAddress({ name: 'web', path: '/run/web.sock' })).toMatchObject({ family: 'unix' });
     await expect(wantedAddress({ name: 'web', host: '::1' })).rejects.toThrow(/Give "port" or "path"/);
     await expect(wantedAddress({})).rejects.toThrow(/Give "port" or "path"/);
+  });
+});
+
+describe('a port is read as Node reads it', () => {
+  /** What Node's own `listen()` throws for a port, before anything is bound. */
+  function refusedByNode(port: unknown): Error {
+    try {
+      new Server().listen({ port } as ListenOptions);
+    } catch (error) {
+      return error as Error;
+    }
+    throw new Error(`Node takes the port ${String(port)}`);
+  }
+
+  it.each(['8080', ' 8080 ', '0x1F90', '8.08e3', '8080.0', '0'])('takes %j', async (port) => {
+    expect(await resolveAddress({ port, host: '127.0.0.1' })).toMatchObject({ port: Number(port) });
+    expect(await resolveDatagramAddress({ port, address: '127.0.0.1' }, 'udp4')).toMatchObject({ port: Number(port) });
+  });
+
+  it.each(['', ' ', 'http', '80,81', '70000', '-1', '1.5', '/run/app.sock', Number.NaN, -1, 1.5, 65536, Infinity])(
+    'refuses %j in the same words',
+    async (port) => {
+      const { name, message, code } = refusedByNode(port) as NodeJS.ErrnoException;
+      await expect(resolveAddress({ port })).rejects.toMatchObject({ name, message, code });
+    },
+  );
+});
+
+describe('a host that is none', () => {
+  it.each([
+    ['[::1]', /without brackets/],
+    ['localhost:8080', /the port as "port"/],
+    ['http://localhost', /no URL/],
+    ['no-such-host.invalid', /a name that this machine knows/],
+  ])('%s: it is said what to give', async (host, advice) => {
+    await expect(resolveAddress({ port: 0, host })).rejects.toMatchObject({ message: advice, hostname: host });
   });
 });

@@ -14,8 +14,8 @@ describe('readListenOptions', () => {
   });
 
   it.each<[unknown, string, RegExp]>([
-    [undefined, 'ERR_INVALID_ARG_TYPE', /\{ port \} or \{ path \}/],
-    [null, 'ERR_INVALID_ARG_TYPE', /\{ port \} or \{ path \}/],
+    [undefined, 'ERR_INVALID_ARG_TYPE', /\{ port: 8080 \} or \{ path: /],
+    [null, 'ERR_INVALID_ARG_TYPE', /\{ port: 8080 \} or \{ path: /],
     [{ port: 0, reuseport: true }, 'ERR_INVALID_ARG_VALUE', /Did you mean "reusePort"\?/],
     [{ port: 0, tls: true }, 'ERR_INVALID_ARG_VALUE', /It takes backlog, connections, host, /],
     [{ port: 0, reusePort: 1 }, 'ERR_INVALID_ARG_TYPE', /options\.reusePort/],

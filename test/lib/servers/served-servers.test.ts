@@ -180,13 +180,41 @@ describe('a server that the application closes', () => {
     expect(forgotten).toEqual(['web']);
     expect([servers.serving, servers.listeners]).toEqual([[], []]);
     expect(servers.all).toEqual([web]);
-    expect(() => servers.check(web.server)).toThrow(/was closed, and its connections/);
     const again = await servers.add({ path }, { name: 'web' });
     expect(again.place.name).toBe('web');
     client.end('\r\n');
     client.resume();
     await closed;
     await expect.poll(() => servers.all).toEqual([again]);
+  });
+
+  it("can listen again: in its own 'close', and before it, with the connections that it still has", async () => {
+    const servers = serversOf();
+    const web = await servers.add(local);
+    await servers.accept();
+    const connected = once(web.server, 'connection');
+    const client = await RawClient.connect(portOf(web));
+    client.send('GET / HTTP/1.1\r\nHost: localhost\r\n');
+    const [socket] = (await connected) as [net.Socket];
+    await eventually(() => socket.bytesRead > 0);
+    web.server.close();
+    // Node's close() is not over, and nor is its 'close': the server takes new connections beside the old.
+    const again = await servers.add(local, { name: 'again' }, web.server);
+    await servers.accept();
+    expect(servers.all).toEqual([again]);
+    expect([...again.connections.sockets]).toEqual([socket]);
+    expect((await ask({ port: portOf(again) })).status).toBe(200);
+    const listenersBefore = web.server.listenerCount('connection');
+    const third = new Promise<Served>((resolve) => {
+      web.server.once('close', () => void servers.add(local, { name: 'third' }, web.server).then(resolve));
+    });
+    web.server.close();
+    client[Symbol.dispose]();
+    await third;
+    await servers.accept();
+    expect((await ask({ port: portOf(await third) })).status).toBe(200);
+    // However often it is closed, it is watched once.
+    expect(web.server.listenerCount('connection')).toBe(listenersBefore);
   });
 
   it('beside another process leaves that one its path', async () => {
