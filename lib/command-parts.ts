@@ -8,6 +8,7 @@ export { requestUpgrade } from './handoff/upgrade-request.ts';
 export { packageVersion } from './package-version.ts';
 export { Child } from './process/child.ts';
 export { channelVariable, controlVariable } from './process/environment.ts';
+export { defaultRepeatWithin, GivenOrders } from './process/given-orders.ts';
 export { leave } from './process/leave.ts';
 export { OrphanGuard } from './process/orphan-guard.ts';
 export { conventions } from './process/program-variables.ts';

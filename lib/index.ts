@@ -31,6 +31,7 @@ import {
 } from './options.ts';
 import { requireMainThread } from './process/exec-in-place.ts';
 import { takeGivenControl } from './process/given-control.ts';
+import { HangUps } from './process/hang-up.ts';
 import { HostedProgram } from './process/hosted-program.ts';
 import { isClusterWorker } from './process/pool-membership.ts';
 import { type Found, findPredecessor, findPrimary } from './process/predecessor-search.ts';
@@ -150,6 +151,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
         : new SignalListeners<Handoff>({
             map: settings.signals,
             app: this,
+            repeatWithin: settings.repeatWithin,
+            hangUps: () => HangUps.ofThisProcess(),
             act: (order) => this.#succession.onSignal(order, this),
             report: (error) => announcements.report(error),
           });

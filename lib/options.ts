@@ -6,6 +6,7 @@ import type { PeerCredentials } from './fd/peer-credentials.ts';
 import { authorizeSameUser } from './handoff/reception.ts';
 import { checkHooks, type LifecycleHooks } from './hooks.ts';
 import type { Handoff } from './index.ts';
+import { defaultRepeatWithin } from './process/given-orders.ts';
 import { PidFile } from './process/pid-file.ts';
 import type { Preflight } from './process/preflight.ts';
 import type { SignalMap } from './process/signal-map.ts';
@@ -23,6 +24,11 @@ export interface HandoffOptions {
   readonly control?: string;
   /** A preset (`'default'`, `'endless'`, `'grace'`, `'teleport'`, `'nginx'`), `false` for none, or a map of your own. */
   readonly signals?: SignalPreset | false | SignalMap<Handoff>;
+  /**
+   * For how long after a signal others that order the same are the same order, in milliseconds; 1 000 by default, 0 for
+   * none. Later a second stop cuts off what is left.
+   */
+  readonly repeatWithin?: number;
   /** How long a successor may take from its start to ready, in milliseconds; 60 000 by default. */
   readonly readyTimeout?: number;
   /**
@@ -148,6 +154,7 @@ export interface ShutdownOptions {
 const handoffNames: Readonly<Record<keyof HandoffOptions, true>> = {
   control: true,
   signals: true,
+  repeatWithin: true,
   readyTimeout: true,
   drainTimeout: true,
   shutdownTimeout: true,
@@ -215,6 +222,7 @@ export function checkOptions(call: keyof typeof optionNames, options: object): v
 export interface Settings {
   readonly control: string | null;
   readonly signals: SignalMap<Handoff> | null;
+  readonly repeatWithin: number;
   readonly readyTimeout: number;
   readonly drainTimeout: number;
   readonly shutdownTimeout: number;
@@ -300,6 +308,7 @@ export function readOptions(options: HandoffOptions): Settings {
     // Absolute at once: the application may change its working directory before the path is used again.
     control: control === undefined || control.startsWith('@') ? (control ?? null) : resolve(control),
     signals: signalMap(signals),
+    repeatWithin: readTimeout('repeatWithin', options.repeatWithin ?? defaultRepeatWithin),
     readyTimeout: readTimeout('readyTimeout', options.readyTimeout ?? defaultReadyTimeout),
     drainTimeout: readTimeout('drainTimeout', options.drainTimeout ?? presetLimit(signals) ?? defaultDrainTimeout),
     shutdownTimeout: readTimeout(

@@ -28,38 +28,47 @@ export function replaces({ action }: SignalOrder): boolean {
   return action === 'upgrade' || action === 'keep' || action === 'reexec';
 }
 
-/** Does what a signal's action says. Resolves when that is done, or has begun where it is the end of the process. */
-export async function actOnSignal(order: SignalOrder, app: Signalled, situation: Situation): Promise<void> {
-  const { action, signal } = order;
+/**
+ * Does what a signal's action says. Resolves when that is done, or has begun where it is the end of the process: with
+ * false where it has failed.
+ */
+export async function actOnSignal(order: SignalOrder, app: Signalled, situation: Situation): Promise<boolean> {
   try {
-    switch (action) {
-      case 'upgrade':
-        // Nothing is replaced by that, so that there is nothing to veto.
-        if (situation.paused) await app.resume();
-        else await replace(order, situation, () => app.upgrade());
-        return;
-      case 'keep':
-        return await replace(order, situation, () => app.upgrade({ keep: true }));
-      case 'reexec':
-        return await replace(order, situation, () => app.reexec());
-      case 'pause':
-        if (!isClusterWorker()) await app.pause();
-        return;
-      case 'shutdown':
-        app.shutdown().catch(situation.report);
-        return;
-      case 'hammer':
-        return app.hammer();
-      case 'reopen':
-        return situation.reopen(signal);
-      case 'status':
-        process.stderr.write(`${JSON.stringify(app.status())}\n`);
-        return;
-      case 'none':
-        return;
-    }
+    await carryOut(order, app, situation);
+    return true;
   } catch (error) {
     situation.report(error);
+    return false;
+  }
+}
+
+async function carryOut(order: SignalOrder, app: Signalled, situation: Situation): Promise<void> {
+  const { action, signal } = order;
+  switch (action) {
+    case 'upgrade':
+      // Nothing is replaced by that, so that there is nothing to veto.
+      if (situation.paused) await app.resume();
+      else await replace(order, situation, () => app.upgrade());
+      return;
+    case 'keep':
+      return await replace(order, situation, () => app.upgrade({ keep: true }));
+    case 'reexec':
+      return await replace(order, situation, () => app.reexec());
+    case 'pause':
+      if (!isClusterWorker()) await app.pause();
+      return;
+    case 'shutdown':
+      app.shutdown().catch(situation.report);
+      return;
+    case 'hammer':
+      return app.hammer();
+    case 'reopen':
+      return situation.reopen(signal);
+    case 'status':
+      process.stderr.write(`${JSON.stringify(app.status())}\n`);
+      return;
+    case 'none':
+      return;
   }
 }
 

@@ -81,7 +81,7 @@ const decisionGrace = 1_000;
 const never = new AbortController().signal;
 
 /** As much of a process's signals as its life needs. */
-type StopSignals = Pick<SignalListeners<unknown>, 'forgetStops' | 'hooksDone'> & Disposable;
+type StopSignals = Pick<SignalListeners<unknown>, 'forgetOrders' | 'hooksDone'> & Disposable;
 
 export interface SuccessionOptions {
   readonly settings: Settings;
@@ -217,7 +217,7 @@ export class Succession {
   }
 
   /** Does what a signal orders, by the methods of `app`. */
-  onSignal(order: SignalOrder, app: Signalled): void | Promise<void> {
+  onSignal(order: SignalOrder, app: Signalled): boolean | Promise<boolean> {
     if (this.#rehearsal !== null) return this.#rehearsal.onSignal(order.action);
     return actOnSignal(order, app, {
       paused: this.#standing.isIn('paused'),
@@ -794,7 +794,7 @@ export class Succession {
   /** On doubt everywhere it can. */
   async #acceptAgain(): Promise<void> {
     if (this.#draining.signal.aborted) this.#draining = new AbortController();
-    this.#signals?.forgetStops();
+    this.#signals?.forgetOrders();
     this.estate.reassert();
     for (const failure of await this.estate.acceptAgain()) this.#announcements.report(failure);
   }

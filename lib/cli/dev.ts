@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Command, Option } from 'commander';
-import { controlVariable } from '../command-parts.ts';
+import { controlVariable, defaultRepeatWithin, GivenOrders } from '../command-parts.ts';
 import type { Call } from './call.ts';
 import { type Colour, paintFor } from './colours.ts';
 import { CommandError } from './command-error.ts';
@@ -100,7 +100,14 @@ async function dev(command: string, args: readonly string[], flags: DevFlags, ca
     endsWithProgram: flags.exit === true,
     say,
   });
-  for (const [signal, told] of Object.entries(stops)) process.on(signal, () => session.stop(told));
+  const orders = new GivenOrders(defaultRepeatWithin);
+  for (const [signal, told] of Object.entries(stops)) {
+    process.on(signal, () => {
+      // Under npm with bash, say, one Ctrl-C is two signals: the second is not the one that asks for haste.
+      const hearing = orders.hear('shutdown', signal as NodeJS.Signals);
+      if (hearing === 'order' || hearing === 'insisted') session.stop(told);
+    });
+  }
   const paths = flags.watchPath ?? ['.'];
   const files = [command, ...args].filter((word) => existsSync(word) && statSync(word).isFile());
   // First, so that no change after the program's start is missed.

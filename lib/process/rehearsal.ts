@@ -48,8 +48,9 @@ export class Rehearsal {
   }
 
   /** Who signals a rehearsal by its name means the process that serves; who tells it to stop means it. */
-  onSignal(action: SignalAction): void {
+  onSignal(action: SignalAction): true {
     if (action === 'shutdown' || action === 'hammer') void leave(1);
+    return true;
   }
 
   /** This version got to `ready()`. Never resolves: what comes after that belongs to the real start. */

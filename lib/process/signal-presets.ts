@@ -16,10 +16,12 @@ function hammerDrain(app: Drainable): void {
  * `{ ...signalPresets.nginx, SIGWINCH: 'none' }` is one of your own.
  */
 export const signalPresets = {
-  /** HUP replaces this process, USR2 starts a successor beside it, and the three ways to say "stop" stop it. */
+  /**
+   * HUP replaces this process, and the three ways to say "stop" stop it. Not USR2: nodemon restarts a program by it, and
+   * waits for its end.
+   */
   default: {
     SIGHUP: 'upgrade',
-    SIGUSR2: 'keep',
     SIGTERM: 'shutdown',
     SIGINT: 'shutdown',
     SIGQUIT: 'shutdown',

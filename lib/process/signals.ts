@@ -1,6 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Deadline, untilAborted } from '../channel/deadline.ts';
-import { checkSignal, type SignalAction, type SignalMap } from './signal-map.ts';
+import { GivenOrders } from './given-orders.ts';
+import type { HangUps } from './hang-up.ts';
+import { checkSignal, type SignalAction, type SignalFunction, type SignalMap } from './signal-map.ts';
 import { hasTerminal } from './terminal.ts';
 
 /**
@@ -30,10 +32,19 @@ export interface SignalListenersOptions<App> {
   readonly map: SignalMap<App>;
   /** What the map's functions are called with. */
   readonly app: App;
-  /** Does what an action says. Rejects with nothing: it reports by itself. */
-  readonly act: (order: SignalOrder) => void | Promise<void>;
+  /** For how long after an order others like it only repeat it, in milliseconds. */
+  readonly repeatWithin: number;
+  /** Tells what a hang-up means; null where each is an order. */
+  readonly hangUps: () => Meanings | null;
+  /**
+   * Does what an action says. Rejects with nothing: it reports by itself. What it returns or resolves with is false where
+   * the order has come to nothing.
+   */
+  readonly act: (order: SignalOrder) => boolean | Promise<boolean>;
   readonly report: (error: unknown) => void;
 }
+
+type Meanings = Pick<HangUps, 'meaning'> & Disposable;
 
 type Moment = 'before' | 'after';
 
@@ -43,11 +54,13 @@ export class SignalListeners<App> implements Disposable {
   readonly #listeners = new Map<NodeJS.Signals, () => void>();
   readonly #hooks = new Map<NodeJS.Signals, SignalHooks[]>();
   readonly #running = new Set<Promise<unknown>>();
-  /** How often this process was told to stop: the second time means that the first was not quick enough. */
-  #stops = 0;
+  readonly #orders: GivenOrders;
+  readonly #hangUps: Meanings | null;
 
   constructor(options: SignalListenersOptions<App>) {
     this.#options = options;
+    this.#orders = new GivenOrders(options.repeatWithin);
+    this.#hangUps = endsOrIgnores(options.map.SIGHUP ?? 'none') ? null : options.hangUps();
     for (const signal of Object.keys(options.map)) this.#listen(signal as NodeJS.Signals);
   }
 
@@ -66,9 +79,9 @@ export class SignalListeners<App> implements Disposable {
     this.#listen(signal);
   }
 
-  /** The process serves again: the next signal to stop is the first. */
-  forgetStops(): void {
-    this.#stops = 0;
+  /** The process serves again: the next order is the first of its kind. */
+  forgetOrders(): void {
+    this.#orders.forget();
   }
 
   /** Resolves when no hook runs; each group of them has its deadline. */
@@ -83,6 +96,7 @@ export class SignalListeners<App> implements Disposable {
   [Symbol.dispose](): void {
     for (const [signal, listener] of this.#listeners) process.off(signal, listener);
     this.#listeners.clear();
+    this.#hangUps?.[Symbol.dispose]();
   }
 
   #listen(signal: NodeJS.Signals): void {
@@ -96,25 +110,45 @@ export class SignalListeners<App> implements Disposable {
     const does = this.#options.map[signal] ?? 'none';
     // Resizing a window is no order to stop serving. nginx, too, ignores it where it runs in a terminal.
     if (signal === 'SIGWINCH' && does === 'pause' && hasTerminal()) return;
-    const again = does === 'shutdown' && this.#stops++ > 0;
-    // Whoever says it twice has waited enough, for hooks as well.
-    if (again) void this.#options.act({ signal, action: 'hammer', vetoed: false });
+    // Nor is a terminal that is closed an order to do anything but to stop: nobody is there any more who could.
+    if (signal === 'SIGHUP' && this.#hangUps !== null) {
+      const meaning = await this.#hangUps.meaning();
+      if (meaning === 'outlived') return;
+      if (meaning === 'terminal') return this.#endWithTerminal(signal);
+    }
+    await (typeof does === 'function' ? this.#call(does, signal) : this.#obey(does, signal));
+  }
+
+  async #obey(action: SignalAction, signal: NodeJS.Signals): Promise<void> {
+    const hearing = this.#orders.hear(action, signal);
+    if (hearing === 'moot') return;
+    // Whoever says it again has waited enough, for hooks as well.
+    if (hearing === 'insisted') void this.#options.act({ signal, action: 'hammer', vetoed: false });
     // Without hooks not even a microtask later: whoever listens to the same signal after us finds it done.
     const vetoed = this.#has('before', signal) && (await this.#run('before', signal)) > 0;
-    if (typeof does === 'function') await this.#call(does, signal);
-    else if (!again) {
-      const acting = this.#options.act({ signal, action: does, vetoed });
-      if (acting !== undefined) await acting;
+    if (hearing === 'order') {
+      const acting = this.#options.act({ signal, action, vetoed });
+      const stands = typeof acting === 'boolean' ? acting : await acting;
+      if (!stands) this.#orders.cameToNothing(action);
     }
     if (this.#has('after', signal)) await this.#run('after', signal);
   }
 
-  async #call(act: (app: App, signal: NodeJS.Signals) => unknown, signal: NodeJS.Signals): Promise<void> {
+  /** Its hooks are for an order, and this is none. */
+  #endWithTerminal(signal: NodeJS.Signals): void {
+    // The shell passes on to its jobs what the kernel has told them already.
+    if (this.#orders.hear('shutdown', signal) !== 'order') return;
+    void this.#options.act({ signal, action: 'shutdown', vetoed: false });
+  }
+
+  async #call(act: SignalFunction<App>, signal: NodeJS.Signals): Promise<void> {
+    if (this.#has('before', signal)) await this.#run('before', signal);
     try {
       await act(this.#options.app, signal);
     } catch (error) {
       this.#options.report(error);
     }
+    if (this.#has('after', signal)) await this.#run('after', signal);
   }
 
   #has(moment: Moment, signal: NodeJS.Signals): boolean {
@@ -144,4 +178,9 @@ export class SignalListeners<App> implements Disposable {
     }
     return failed;
   }
+}
+
+/** Whether it is the same for an order and for the end of a terminal. */
+function endsOrIgnores(does: SignalAction | SignalFunction<never>): boolean {
+  return does === 'shutdown' || does === 'hammer' || does === 'none';
 }

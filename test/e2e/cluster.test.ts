@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { eventually } from '../support/eventually.ts';
+import { insist } from '../support/insist.ts';
 import { portOf } from '../support/port-of.ts';
 import { isAlive } from '../support/processes.ts';
 import { Program } from '../support/program.ts';
@@ -174,8 +175,7 @@ test('the hammer reaches the workers', async () => {
   const slow = ask({ port }, '/?wait=60000').catch(({ code }) => code);
   await primary.event('began');
   primary.signal('SIGTERM');
-  await primary.event('worker-draining');
-  primary.signal('SIGTERM');
+  await insist(primary, 'SIGTERM', primary.event('worker-draining'));
   expect(await slow).toBe('ECONNRESET');
   expect(await primary.exited).toEqual({ code: 1, signal: null });
 });

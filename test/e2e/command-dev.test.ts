@@ -9,6 +9,7 @@ import { CommandRun } from '../support/command.ts';
 import { Project } from '../support/documented-program.ts';
 import { eventually } from '../support/eventually.ts';
 import { HeldRequest } from '../support/held-request.ts';
+import { insist } from '../support/insist.ts';
 import { needs } from '../support/needs.ts';
 import { plainServer } from '../support/plain-server.ts';
 import { isAlive } from '../support/processes.ts';
@@ -198,9 +199,7 @@ test('Ctrl-C waits for what is in flight, and Ctrl-C again does not', async () =
   const second = await impatient.begun();
   using cut = await HeldRequest.open(second.port);
   impatient.run.signal('SIGINT');
-  // The same signal twice, with nobody to receive it in between, is once.
-  await impatient.run.event('draining');
-  impatient.run.signal('SIGINT');
+  await insist(impatient.run, 'SIGINT', impatient.run.event('draining'));
   // The library's own code where something was cut off.
   expect(await impatient.run.exited).toEqual({ code: 1, signal: null });
   await expect(cut.release()).rejects.toThrow();
@@ -213,10 +212,8 @@ test('a program that ignores every signal is killed at the third Ctrl-C, or when
   await using scene = new Scene();
   const thrice = new Development(scene, stubborn);
   await thrice.run.event('here');
-  for (let time = 1; time <= 3; time++) {
-    thrice.run.signal('SIGINT');
-    if (time < 3) await thrice.run.output('"ignored"', time);
-  }
+  thrice.run.signal('SIGINT');
+  for (let time = 1; time < 3; time++) await insist(thrice.run, 'SIGINT', thrice.run.output('"ignored"', time));
   expect(await thrice.run.exited).toEqual({ code: 137, signal: null });
 
   await using other = new Scene();

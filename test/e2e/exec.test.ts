@@ -9,6 +9,7 @@ import { boundAddress } from '../../lib/servers/index.ts';
 import { ask } from '../support/ask.ts';
 import { CommandRun, commandFile, runCommand } from '../support/command.ts';
 import { HeldRequest } from '../support/held-request.ts';
+import { insist } from '../support/insist.ts';
 import { needs } from '../support/needs.ts';
 import { plainServer, servingPid } from '../support/plain-server.ts';
 import { portOf } from '../support/port-of.ts';
@@ -275,8 +276,7 @@ test('a program that does not stop is killed: at the second signal, or when its 
   await first.event('stopping');
   expect(await first.exited).toEqual({ code: 0, signal: null });
   second.signal('SIGTERM');
-  await second.event('stopping');
-  second.signal('SIGTERM');
+  await insist(second, 'SIGTERM', second.event('stopping'));
   expect(await second.exited).toEqual({ code: 137, signal: null });
   expect(isAlive(pid)).toBe(false);
 });

@@ -178,7 +178,7 @@ test.each(failing)('onClose that %s is reported, and the process leaves all the 
 
 test('afterCommit is called for a successor beside this process, too', async () => {
   await using scene = new Scene();
-  const program = start(scene);
+  const program = start(scene, {}, { signals: { SIGUSR2: 'keep' } });
   await program.ready(0);
   program.signal('SIGUSR2');
   const { pid } = await program.ready(1);

@@ -114,7 +114,7 @@ test.each([
   ['without one', false],
 ])('one that stands beside the owner is named when that leaves, %s', async (_, withControl) => {
   await using scene = new PidScene();
-  const OPTIONS = JSON.stringify({ pidFile: scene.pidFile });
+  const OPTIONS = JSON.stringify({ pidFile: scene.pidFile, repeatWithin: 0 });
   const program = withControl ? scene.server({ OPTIONS }) : scene.add(Program.server({ OPTIONS }));
   const port = await portOf(program);
   program.signal('SIGUSR2');

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { HeldRequest } from '../support/held-request.ts';
+import { insist } from '../support/insist.ts';
 import { portOf } from '../support/port-of.ts';
 import { stateOf } from '../support/processes.ts';
 import type { Program } from '../support/program.ts';
@@ -143,13 +144,12 @@ describe('grace', () => {
     await expectFinished(scene, 'grace', signal);
   });
 
-  test('a second one ends it at once', async () => {
+  test('a second one ends it at once, unless it comes within a second', async () => {
     await using scene = new Scene();
     const program = serverWith(scene, 'grace');
     const { end } = await endlessRequest(program);
     program.signal('SIGTERM');
-    await program.event('draining');
-    program.signal('SIGINT');
+    await insist(program, 'SIGINT', program.event('draining'));
     expect(await program.exited).toEqual({ code: 1, signal: null });
     expect(await end).toBe('ECONNRESET');
   });

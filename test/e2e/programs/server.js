@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
-import { handoff } from 'fd-handoff';
+import { handoff, signalPresets } from 'fd-handoff';
 
 const { BEHAVIOUR = 'serve', CONTROL, LISTENERS = '[{"port":0}]', OPTIONS = '{}', SLOW = '0' } = process.env;
 
@@ -157,13 +157,19 @@ if (BEHAVIOUR === 'hang-at-once') {
   await new Promise(() => {});
 }
 
-const app = await handoff({ ...(CONTROL === undefined ? {} : { control: CONTROL }), ...JSON.parse(OPTIONS) });
+const app = await handoff({
+  ...(CONTROL === undefined ? {} : { control: CONTROL }),
+  // As by default, and a way to have two versions beside each other.
+  signals: { ...signalPresets.default, SIGUSR2: 'keep' },
+  ...JSON.parse(OPTIONS),
+});
 for (const name of ['offer', 'commit', 'rollback', 'give-back', 'pause', 'resume', 'reopen', 'drain']) {
   app.on(name, (details) => tell(name, { ...details, ...(details?.error && { error: asJson(details.error) }) }));
 }
 for (const [signal, how] of Object.entries(JSON.parse(process.env.HOOKS ?? '{}'))) {
   const hook = (moment) => () => {
     tell(`hook-${moment}`, { signal });
+    if (how === 'slow') return delay(200);
     if (how === `throw-${moment}`) throw new Error(`the hook ${moment} ${signal}`);
   };
   app.onSignal(signal, { before: hook('before'), after: hook('after') });

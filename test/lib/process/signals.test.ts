@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { HangUp } from '../../../lib/process/hang-up.ts';
 import type { SignalMap } from '../../../lib/process/signal-map.ts';
 import { type SignalHooks, SignalListeners, type SignalOrder } from '../../../lib/process/signals.ts';
 
@@ -11,14 +12,30 @@ let happened: string[];
 let orders: SignalOrder[];
 let reported: unknown[];
 
-function listen(map: SignalMap<typeof app>, act: (order: SignalOrder) => void | Promise<void> = () => {}): void {
+interface Given {
+  readonly act?: (order: SignalOrder) => void | Promise<void>;
+  readonly repeatWithin?: number;
+  readonly hangUp?: HangUp;
+}
+
+function listen(
+  map: SignalMap<typeof app>,
+  { act = () => {}, repeatWithin = 60_000, hangUp = 'order' }: Given = {},
+): void {
   listeners = new SignalListeners({
     map,
     app,
-    act: (order) => {
+    repeatWithin,
+    hangUps: () => ({ meaning: async () => hangUp, [Symbol.dispose]: () => {} }),
+    act: async (order) => {
       happened.push(order.action);
       orders.push(order);
-      return act(order);
+      try {
+        await act(order);
+        return true;
+      } catch {
+        return false;
+      }
     },
     report: (error) => reported.push(error),
   });
@@ -52,10 +69,11 @@ afterEach(() => {
 describe('SignalListeners', () => {
   it('act by name, or run a function with the application and the signal', async () => {
     const called: unknown[] = [];
-    listen({ SIGUSR2: 'keep', SIGHUP: (...given) => called.push(...given) });
+    listen({ SIGUSR2: 'reopen', SIGHUP: (...given) => called.push(...given) });
     for (const signal of ['SIGUSR2', 'SIGHUP', 'SIGUSR2'] as const) await raise(signal);
-    const keep = { action: 'keep', signal: 'SIGUSR2', vetoed: false };
-    expect(orders).toEqual([keep, keep]);
+    await vi.waitUntil(() => called.length > 0);
+    const reopen = { action: 'reopen', signal: 'SIGUSR2', vetoed: false };
+    expect(orders).toEqual([reopen, reopen]);
     expect(called).toEqual([app, 'SIGHUP']);
   });
 
@@ -76,13 +94,67 @@ describe('SignalListeners', () => {
   });
 
   it('make the second signal to stop the hammer, whichever it is, until the process serves again', async () => {
-    listen({ SIGTERM: 'shutdown', SIGINT: 'shutdown' });
+    listen({ SIGTERM: 'shutdown', SIGINT: 'shutdown' }, { repeatWithin: 0 });
     await raise('SIGTERM');
     await raise('SIGINT');
     expect(happened).toEqual(['shutdown', 'hammer']);
-    listeners.forgetStops();
+    listeners.forgetOrders();
     await raise('SIGINT');
     expect(happened.at(-1)).toBe('shutdown');
+  });
+
+  it('take signals that come together for one order, with the hooks of each signal once', async () => {
+    listen({ SIGHUP: 'upgrade', SIGTERM: 'shutdown', SIGINT: 'shutdown' });
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) listeners.addHooks(signal, telling('hook'));
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGTERM', 'SIGHUP', 'SIGINT'] as const) await raise(signal);
+    expect(happened).toEqual([
+      'hook before SIGTERM',
+      'shutdown',
+      'hook after SIGTERM',
+      'hook before SIGINT',
+      'hook after SIGINT',
+    ]);
+  });
+
+  it('act on an order again that has come to nothing', async () => {
+    listen({ SIGHUP: 'upgrade' }, { act: () => Promise.reject(new Error('no successor')) });
+    await raise('SIGHUP');
+    await vi.waitUntil(() => happened.length === 1);
+    await turn();
+    await raise('SIGHUP');
+    await vi.waitUntil(() => happened.length === 2);
+  });
+
+  it.each(['upgrade', 'keep', 'reexec', 'pause', 'reopen', 'status'] as const)(
+    'stop where the terminal is gone, and SIGHUP would be "%s"',
+    async (action) => {
+      listen({ SIGHUP: action }, { hangUp: 'terminal' });
+      listeners.addHooks('SIGHUP', telling('hook'));
+      await raise('SIGHUP');
+      await raise('SIGHUP');
+      await vi.waitUntil(() => happened.length > 0);
+      for (let turns = 0; turns < 5; turns++) await turn();
+      expect(happened).toEqual(['shutdown']);
+    },
+  );
+
+  it('stop where the terminal is gone and SIGHUP is a function; and do nothing where it is "none" or outlived', async () => {
+    const called: unknown[] = [];
+    listen({ SIGHUP: () => called.push('SIGHUP') }, { hangUp: 'terminal' });
+    await raise('SIGHUP');
+    await vi.waitUntil(() => happened.length > 0);
+    listeners[Symbol.dispose]();
+    for (const [map, hangUp] of [
+      [{ SIGHUP: 'none' }, 'terminal'],
+      [{ SIGHUP: 'upgrade' }, 'outlived'],
+    ] as const) {
+      listen(map, { hangUp });
+      await raise('SIGHUP');
+      for (let turns = 0; turns < 5; turns++) await turn();
+      listeners[Symbol.dispose]();
+    }
+    expect(happened).toEqual(['shutdown', 'none']);
+    expect(called).toEqual([]);
   });
 
   it('listen no more when they are disposed of', () => {
@@ -98,10 +170,15 @@ describe('SignalListeners', () => {
 
 describe('hooks', () => {
   it('run in their order around the action, each awaited', async () => {
-    listen({ SIGHUP: 'upgrade' }, async () => {
-      await turn();
-      happened.push('upgraded');
-    });
+    listen(
+      { SIGHUP: 'upgrade' },
+      {
+        act: async () => {
+          await turn();
+          happened.push('upgraded');
+        },
+      },
+    );
     listeners.addHooks('SIGHUP', telling('slow', 3));
     listeners.addHooks('SIGHUP', telling('fast'));
     await raise('SIGHUP');
@@ -140,6 +217,7 @@ describe('hooks', () => {
     listeners.addHooks('SIGHUP', { before: failing });
     listeners.addHooks('SIGHUP', telling('next'));
     await raise('SIGHUP');
+    await vi.waitUntil(() => happened.length === 3);
     expect(reported).toEqual([new Error('not now')]);
     expect(orders).toEqual([{ action: 'upgrade', signal: 'SIGHUP', vetoed: true }]);
     expect(happened).toEqual(['next before SIGHUP', 'upgrade', 'next after SIGHUP']);
@@ -163,7 +241,7 @@ describe('hooks', () => {
   });
 
   it('do not keep the second signal to stop', async () => {
-    listen({ SIGTERM: 'shutdown' });
+    listen({ SIGTERM: 'shutdown' }, { repeatWithin: 0 });
     const waiting: (() => void)[] = [];
     listeners.addHooks('SIGTERM', { before: () => new Promise<void>((resolve) => waiting.push(resolve)) });
     const first = raise('SIGTERM');
