@@ -152,6 +152,7 @@ export class Succession {
       hooks: this.#hooks,
       fateOfClosed: () => this.#standing.fateOfClosed(),
       onForgotten: () => this.#life.keep(),
+      report,
     });
     if (isClusterWorker()) leaveWithPrimary(() => announcements.inBackground(this.shutdown()));
     this.#life = new ServiceLife({
@@ -685,9 +686,9 @@ export class Succession {
   #commit(meeting: Meeting): void {
     const { pid } = meeting;
     const successor = successionOf(meeting, (names) => this.estate.abandon(names));
-    const mover = successor.takesConnections
-      ? new Mover((batch, received) => successor.sendConnections(batch, received))
-      : null;
+    const { takesConnections: takes } = successor;
+    const mover =
+      takes === 'none' ? null : new Mover((batch, received) => successor.sendConnections(batch, received), takes);
     const pause = pauseOf(this.#standing.phase);
     this.#standing.enter({ is: 'draining', successor, mover });
     // Upstream first: whoever drains for us must not step in when this process leaves.

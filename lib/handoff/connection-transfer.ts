@@ -6,6 +6,17 @@ import type { OwnedFd } from '../fd/owned-fd.ts';
 /** What a peer says in `features` when it can take established connections. */
 export const connectionsFeature = 'connections';
 
+/** What a peer says in `features` that gives back to an HTTP connection what the predecessor's application knows of it. */
+export const connectionMemoryFeature = 'connection-memory';
+
+/** What a peer can take: no connection, or bare HTTP ones, or also those of which the application knows something. */
+export type ConnectionsTaken = 'none' | 'bare' | 'remembered';
+
+export function connectionsTaken(features: readonly string[]): ConnectionsTaken {
+  if (!features.includes(connectionsFeature)) return 'none';
+  return features.includes(connectionMemoryFeature) ? 'remembered' : 'bare';
+}
+
 /** An established connection that is to go to the successor. */
 export interface Departing {
   /** Who judges it on the other side: a listener of that name, or what the application has registered. */

@@ -1,7 +1,7 @@
 import { type Frame, isString, type JsonObject, readArray, readInteger, readString } from '../channel/frame.ts';
 import { isToken, type Token } from '../channel/token.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
-import { connectionsFeature } from './connection-transfer.ts';
+import { connectionMemoryFeature, connectionsFeature } from './connection-transfer.ts';
 
 export const protocolVersion = 1;
 
@@ -9,7 +9,7 @@ export const protocolVersion = 1;
 export const unclaimedFeature = 'unclaimed';
 
 /** What this version can do beyond the bare protocol; a peer that does not know a name ignores it. */
-export const features: readonly string[] = ['released', unclaimedFeature, connectionsFeature];
+export const features: readonly string[] = ['released', unclaimedFeature, connectionsFeature, connectionMemoryFeature];
 
 const intents = ['takeover', 'share', 'status', 'upgrade'] as const;
 

@@ -4,7 +4,7 @@ import { untilAborted } from '../channel/deadline.ts';
 import { type Frame, isString, type JsonObject, readArray } from '../channel/frame.ts';
 import { trace } from '../channel/trace.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
-import { ConnectionSender, connectionsFeature, type Departing } from './connection-transfer.ts';
+import { ConnectionSender, type ConnectionsTaken, connectionsTaken, type Departing } from './connection-transfer.ts';
 import { features, type Hello, protocolVersion, unclaimedFeature } from './hello.ts';
 import { describeForManifest, type NamedDescriptor, readyName } from './manifest.ts';
 import { ReadyPipe } from './ready-pipe.ts';
@@ -123,8 +123,8 @@ export interface Successor {
   /** Tells it that it is the owner now; `drainTimeout` in milliseconds. */
   committed(drainTimeout: number, mode: Mode): void;
   lateStates(states: readonly SavedState[], signal: AbortSignal): Promise<void>;
-  /** Whether it can take established connections. */
-  readonly takesConnections: boolean;
+  /** Which established connections it can take. */
+  readonly takesConnections: ConnectionsTaken;
   /**
    * Gives it a batch of established connections; resolves with those that it has adopted. The next may follow when
    * `received` was called.
@@ -143,13 +143,13 @@ export class Succession implements Successor {
   readonly departure: Promise<Departure>;
   readonly settled: Promise<void>;
 
-  readonly takesConnections: boolean;
+  readonly takesConnections: ConnectionsTaken;
   readonly #connections: ConnectionSender;
 
   /** @param onUnclaimed is given the names that the successor has no use for */
   constructor({ channel, hello }: Candidate, onUnclaimed: (names: string[]) => void) {
     this.#channel = channel;
-    this.takesConnections = hello.features.includes(connectionsFeature);
+    this.takesConnections = connectionsTaken(hello.features);
     this.#connections = new ConnectionSender(channel);
     let departure: Departure = 'died';
     channel.control.on('RELEASED', () => {

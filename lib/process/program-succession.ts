@@ -7,7 +7,7 @@ import type { SpawnedSuccessor } from './spawned-successor.ts';
  */
 export class ProgramSuccession implements Successor {
   readonly inheritsControl = false;
-  readonly takesConnections = false;
+  readonly takesConnections = 'none';
   /** There is nothing by which it could say more than it has. */
   readonly settled = Promise.resolve();
   readonly departure: Promise<Departure>;

@@ -14,7 +14,8 @@ export class AdoptedConnections extends Connections {
     return true;
   }
 
-  override adopt(socket: Socket): void {
+  override adopt(socket: Socket): boolean {
     this.track(socket);
+    return true;
   }
 }

@@ -1,4 +1,6 @@
 import type { Server, Socket } from 'node:net';
+import type { Json } from '../channel/frame.ts';
+import type { ConnectionMemory } from './connection-memory.ts';
 import type { Mover } from './mover.ts';
 
 /**
@@ -18,6 +20,9 @@ export class Connections {
   constructor(server: Server | null) {
     server?.prependListener('connection', (socket: Socket) => this.track(socket));
   }
+
+  /** They are those of the listener of that name, from now on; a memory knows what the application does of them. */
+  belongTo(_listener: string, _memory: ConnectionMemory | null): void {}
 
   /** Resolves when no connection is open. */
   empty(): Promise<void> {
@@ -44,9 +49,12 @@ export class Connections {
     return false;
   }
 
-  /** Serves a connection that came from the predecessor; only where `adopts` says so. */
-  adopt(socket: Socket): void {
-    socket.destroy();
+  /**
+   * Serves a connection that came from the predecessor, with what that says of it; only where `adopts` says so. Returns
+   * whether it does: otherwise it has done nothing to it.
+   */
+  adopt(_socket: Socket, _data: Json): boolean {
+    return false;
   }
 
   /** Closes this share (0 to 1) of the connections that wait for a next request, or have never sent a byte. */
@@ -70,6 +78,7 @@ export class Connections {
   /** Counts `socket` from now on; in the place of `former`, where that is the same connection. */
   protected track(socket: Socket, former: Socket | null = null): void {
     if (former !== null) this.sockets.delete(former);
+    if (this.sockets.has(socket)) return;
     this.sockets.add(socket);
     socket.once('close', () => {
       this.sockets.delete(socket);

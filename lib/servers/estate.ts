@@ -16,12 +16,13 @@ import { type BoundAddress, defaultName, resolveDatagramAddress, wantedAddress, 
 import { AdoptedConnections } from './adopted-connections.ts';
 import { type BindHooks, noBindHooks } from './bind-hooks.ts';
 import { BoundSocket } from './bound-socket.ts';
+import { type ConnectionHooks, ConnectionMemory } from './connection-memory.ts';
 import type { Connections } from './connections.ts';
 import { boundBefore } from './datagram-listener.ts';
 import type { Dependant } from './dependant.ts';
 import { type DrainCounts, type DrainEnd, type DrainOrder, drain } from './drain.ts';
 import { HeldSocket } from './held-socket.ts';
-import { datagramType, isReadByHttp } from './internals.ts';
+import { acceptedSocket, countAsAccepted, datagramType, isReadByHttp } from './internals.ts';
 import { type HoldOptions, type ListenOptions, readListenOptions } from './listen-options.ts';
 import { Listener, type ServerPlace } from './listener.ts';
 import { givenSizeLimit, type Mover } from './mover.ts';
@@ -29,7 +30,7 @@ import { checkName, duplicate, Names } from './names.ts';
 import type { Place, Service } from './place.ts';
 import { type Binding, isListener, PlaceChoice } from './place-choice.ts';
 import { checkUnbound, Receiver } from './receiver.ts';
-import { type ConnectionsLeave, Served } from './served.ts';
+import { type ConnectionsLeave, readsHttp, Served } from './served.ts';
 import { eachOf, type FateOfClosed, ServedServers } from './served-servers.ts';
 import { restoreResumption, saveResumption } from './tls-resumption.ts';
 
@@ -125,6 +126,8 @@ export interface EstateOptions {
   readonly fateOfClosed?: () => FateOfClosed;
   /** Is told when something is not handed over any more. */
   readonly onForgotten?: () => void;
+  /** Is told what the application's hooks of connections throw. */
+  readonly report?: (error: unknown) => void;
 }
 
 /** Everything that this process has to serve with and to hand over: servers, descriptors, state. */
@@ -146,6 +149,7 @@ export class Estate {
   readonly #moves = new WeakMap<Socket, Promise<boolean>>();
   readonly #names = new Names();
   readonly #onForgotten: () => void;
+  readonly #report: (error: unknown) => void;
 
   /** @param inheritance what came from the predecessor; null where there was none */
   constructor(
@@ -155,10 +159,12 @@ export class Estate {
       hooks = noBindHooks,
       fateOfClosed = () => 'remove',
       onForgotten = () => {},
+      report = () => {},
     }: EstateOptions = {},
   ) {
     this.#inheritance = inheritance;
     this.#onForgotten = onForgotten;
+    this.#report = report;
     this.#hooks = hooks;
     this.#places = new PlaceChoice(inheritance, binding);
     this.#servers = new ServedServers(this.#places, {
@@ -192,8 +198,11 @@ export class Estate {
   /** Gives `server` the predecessor's listener, or a new one. Nothing is accepted yet. */
   async listen(server: Server, options: ListenOptions): Promise<Served> {
     this.#servers.check(server);
+    if (typeof options?.connections === 'object' && !readsHttp(server)) throw movedByTheApplication();
     return this.#placing('listen', options, async (place, connections) => {
-      const served = this.#servers.register(server, place, connections);
+      const leave =
+        typeof connections === 'string' ? connections : new ConnectionMemory(place.name, connections, this.#report);
+      const served = this.#servers.register(server, place, leave);
       if (server instanceof TlsServer) await this.#shareResumption(served, server);
       return served;
     });
@@ -337,12 +346,14 @@ export class Estate {
     const { route } = arriving;
     const adopter = this.#adopters.get(route);
     if (adopter !== undefined) return this.#adoptBy(adopter, arriving, report);
-    const server = this.#servers.servingRoute(route)?.connections;
-    if (server?.adopts !== true) return false;
-    const socket = socketOf(arriving, { allowHalfOpen: true });
+    const served = this.#servers.servingRoute(route);
+    if (served?.connections.adopts !== true || served.service === 'retired') return false;
+    const socket = socketOf(arriving, (fd) => acceptedSocket(served.server, fd));
     if (socket === null) return false;
-    server.adopt(socket);
-    return true;
+    if (served.connections.adopt(socket, arriving.data)) return true;
+    // close(2) alone: the predecessor has its copy, and goes on as if nothing had been.
+    socket.destroy();
+    return false;
   }
 
   /**
@@ -391,24 +402,32 @@ export class Estate {
 
   #adoptBy(adopter: Adopter, arriving: Arriving, report: (error: unknown) => void): boolean {
     // As Node's own for a `net` server: when the client ends, so does the connection.
-    const socket = socketOf(arriving, { allowHalfOpen: false });
+    const socket = socketOf(arriving, (fd) => new Socket({ fd, allowHalfOpen: false }));
     if (socket === null) return false;
     try {
       const adopting = adopter(socket, arriving.data);
-      Promise.resolve(adopting).catch((error) => {
-        socket.destroy();
-        report(error);
-      });
+      Promise.resolve(adopting).then(
+        () => this.#countWhereServed(socket),
+        (error) => {
+          socket.destroy();
+          report(error);
+        },
+      );
     } catch (error) {
       // close(2) alone: the predecessor has its copy, and goes on as if nothing had been.
       socket.destroy();
       report(error);
       return false;
     }
-    // One that was given to a server here is counted there.
-    const counted = this.#counted.some(({ sockets }) => sockets.has(socket));
-    if (!counted && !socket.destroyed) this.#adopted.adopt(socket);
+    if (!this.#countWhereServed(socket) && !socket.destroyed) this.#adopted.adopt(socket);
     return true;
+  }
+
+  /** A connection that the adopter has given to a server here is one of that server's own. Returns whether it is. */
+  #countWhereServed(socket: Socket): boolean {
+    const served = this.#servers.all.find(({ connections }) => connections.sockets.has(socket));
+    if (served !== undefined && !socket.destroyed) countAsAccepted(served.server, socket);
+    return served !== undefined;
   }
 
   /** What is to be handed over; borrowed. */
@@ -599,7 +618,7 @@ export class Estate {
   async #placing<Made>(
     method: 'listen' | 'hold',
     options: ListenOptions,
-    make: (place: ServerPlace, connections: ConnectionsLeave) => Promise<Made>,
+    make: (place: ServerPlace, connections: ConnectionsLeave | ConnectionHooks) => Promise<Made>,
   ): Promise<Made> {
     const { connections, ...listenerOptions } = readListenOptions(options, method);
     const address = await wantedAddress(options);
@@ -632,16 +651,23 @@ export class Estate {
 }
 
 /** The connection as a socket; null where it cannot be one any more, and then it is still the predecessor's. */
-function socketOf({ descriptor, head }: Arriving, options: { allowHalfOpen: boolean }): Socket | null {
+function socketOf({ descriptor, head }: Arriving, open: (fd: number) => Socket): Socket | null {
   let socket: Socket;
   try {
-    socket = new Socket({ fd: descriptor.fd, ...options });
+    socket = open(descriptor.fd);
   } catch {
     return null;
   }
   descriptor.release();
   if (head.length > 0) socket.unshift(head);
   return socket;
+}
+
+function movedByTheApplication(): HandoffError {
+  return new HandoffError(
+    'ERR_HANDOFF_REFUSED',
+    'listen() was given { connections: { save, restore } } for a server that is none of http: its connections do not move by themselves. Move them by app.move(route, socket, { data }), where data says what is known of them.',
+  );
 }
 
 function checkFunction(what: string, value: unknown): void {

@@ -1,12 +1,17 @@
 import type { Server as HttpServer, ServerResponse } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { TLSSocket, Server as TlsServer } from 'node:tls';
+import type { Json } from '../channel/frame.ts';
+import type { ConnectionMemory } from './connection-memory.ts';
 import { Connections, shareOf } from './connections.ts';
+import { FrontListener } from './front-listener.ts';
+import { HttpArrivals } from './http-arrivals.ts';
 import { HttpDepartures, type Survey } from './http-departures.ts';
-import { bareSocketOf, countAsAccepted, idleSockets, isReadByHttp, setKeepAlive } from './internals.ts';
+import { bareSocketOf, idleSockets, isReadByHttp, setKeepAlive } from './internals.ts';
+import { Luggage } from './luggage.ts';
 import type { Mover } from './mover.ts';
+import { RequestCounts } from './request-counts.ts';
 import { onRequestStart, type RequestStart } from './request-start.ts';
-import { WaitingConnections } from './waiting-connections.ts';
 
 /** What a half-sent request is answered with: Node's own words for a request that took too long. */
 const requestTimeout = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
@@ -42,7 +47,11 @@ export class HttpConnections extends Connections {
   /** Responses that say `Connection: close` because of us; another may say it because its client did. */
   readonly #closedByUs = new WeakSet<ServerResponse>();
   #leaving: Leaving = { how: 'not-at-all' };
-  readonly #waiting: WaitingConnections;
+  #memory: ConnectionMemory | null = null;
+  readonly #front: FrontListener;
+  readonly #counts: RequestCounts;
+  #luggage: Luggage;
+  readonly #arrivals: HttpArrivals;
   #handshakes: Handshakes;
   readonly #stopListening: () => void;
 
@@ -51,7 +60,10 @@ export class HttpConnections extends Connections {
     super(server);
     this.#server = server;
     this.#slice = slice;
-    this.#waiting = new WaitingConnections(server, (socket) => this.#serve(socket));
+    this.#front = new FrontListener(server);
+    this.#counts = new RequestCounts(server);
+    this.#luggage = new Luggage(this.#counts, null);
+    this.#arrivals = new HttpArrivals(server, this.#front, this.#counts);
     this.#handshakes = (server as Server) instanceof TlsServer ? 'told' : 'none';
     // The 'connection' of an https server is the bare socket; what HTTP reads is the encrypted one on top of it. The
     // two are one connection, so the one takes the place of the other.
@@ -63,6 +75,12 @@ export class HttpConnections extends Connections {
     this.#stopListening = onRequestStart(server, (start) => this.#begin(start));
   }
 
+  override belongTo(listener: string, memory: ConnectionMemory | null): void {
+    this.#front.name = listener;
+    this.#memory = memory;
+    this.#luggage = new Luggage(this.#counts, memory);
+  }
+
   override announceClose(): void {
     if (this.#leaving.how === 'moved') this.#leaving.departures.stop();
     this.#leaving = { how: 'announced' };
@@ -71,14 +89,16 @@ export class HttpConnections extends Connections {
 
   override move(mover: Mover, route: string): void {
     // A TLS session has state that no descriptor carries.
-    if (!this.adopts) {
+    if (!this.adopts || !this.#knowsAllOf() || (this.#memory !== null && mover.takes !== 'remembered')) {
       this.announceClose();
       return;
     }
+    this.#memory?.renew();
     const departures = new HttpDepartures(
       mover,
       route,
       (leaves) => this.#survey(this.#slice, leaves),
+      (socket) => this.#luggage.pack(socket),
       () => {
         this.moved++;
       },
@@ -100,12 +120,13 @@ export class HttpConnections extends Connections {
     return this.#handshakes === 'none';
   }
 
-  override adopt(socket: Socket): void {
-    countAsAccepted(this.#server, socket);
+  override adopt(socket: Socket, data: Json): boolean {
+    if (!this.#knowsAllOf() || !this.#luggage.unpack(socket, data)) return false;
     this.track(socket);
-    this.#waiting.add(socket);
+    this.#arrivals.serve(socket);
     // One that comes while this process hands over itself goes on at once.
     if (this.#leaving.how === 'moved') this.#leaving.departures.look();
+    return true;
   }
 
   override closeIdle(share = 1): void {
@@ -131,6 +152,7 @@ export class HttpConnections extends Connections {
   }
 
   #begin({ socket, response }: RequestStart): void {
+    this.#counts.begin(socket, response);
     if (this.#leaving.how === 'moved' && !this.#leaving.departures.keeps(socket)) {
       this.#leaving.departures.lookAfter(response);
     } else if (this.#leaving.how !== 'not-at-all') {
@@ -146,9 +168,11 @@ export class HttpConnections extends Connections {
     return (socket as Answering)[this.#lastResponse];
   }
 
-  /** A connection that has waited since it came now has a request. */
-  #serve(socket: Socket): void {
-    this.#server.emit('connection', socket);
+  /** Whether nothing is known of the connections but what Node and the application's hooks know; says so where it is not. */
+  #knowsAllOf(): boolean {
+    if (this.#memory !== null || !this.#front.present) return true;
+    this.#front.warn();
+    return false;
   }
 
   #announceOn(socket: Socket): void {
@@ -191,7 +215,6 @@ export class HttpConnections extends Connections {
 
   /** Whether it has not had a request in this process, and none has begun. */
   #awaitsFirstRequest(socket: Socket): boolean {
-    if (this.#waiting.has(socket)) return socket.readableLength === 0;
     return isSilent(socket) && this.#awaitsRequest(socket);
   }
 
@@ -209,7 +232,11 @@ export class HttpConnections extends Connections {
   #waitingForRequest(): Socket[] {
     const idle = idleSockets(this.#server, this.sockets);
     return [...this.sockets].filter(
-      (socket) => !idle.has(socket) && this.#awaitsRequest(socket) && !isUnfinished(this.#lastResponseOn(socket)),
+      (socket) =>
+        !idle.has(socket) &&
+        !this.#counts.areAllBefore(socket) &&
+        this.#awaitsRequest(socket) &&
+        !isUnfinished(this.#lastResponseOn(socket)),
     );
   }
 

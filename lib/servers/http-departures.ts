@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Json } from '../channel/frame.ts';
 import { resumeReading, stopReading } from './internals.ts';
 import type { Mover, Parting, PartingSource } from './mover.ts';
 
@@ -27,6 +28,7 @@ export class HttpDepartures implements PartingSource {
   readonly #mover: Mover;
   readonly #route: string;
   readonly #search: Search;
+  readonly #pack: (socket: Socket) => Json | undefined;
   readonly #onMoved: () => void;
   /** Between two requests when last looked at, each with how much had been read of it then. */
   #candidates = new Map<Socket, number>();
@@ -41,12 +43,20 @@ export class HttpDepartures implements PartingSource {
 
   /**
    * @param search finds the connections that can leave, and what keeps the others
+   * @param pack makes what goes along with one of them; undefined where it is to stay
    * @param onMoved is told of each that has left
    */
-  constructor(mover: Mover, route: string, search: Search, onMoved: () => void) {
+  constructor(
+    mover: Mover,
+    route: string,
+    search: Search,
+    pack: (socket: Socket) => Json | undefined,
+    onMoved: () => void,
+  ) {
     this.#mover = mover;
     this.#route = route;
     this.#search = search;
+    this.#pack = pack;
     this.#onMoved = onMoved;
   }
 
@@ -88,7 +98,8 @@ export class HttpDepartures implements PartingSource {
       if (!this.#leaves(socket)) continue;
       // One byte of a next request, and it is not between two any more.
       if (socket.destroyed || socket.bytesRead !== bytesRead || socket.writableLength > 0) continue;
-      if (stopReading(socket)) partings.push(this.#part(socket));
+      const data = this.#pack(socket);
+      if (data !== undefined && stopReading(socket)) partings.push(this.#part(socket, data));
       else this.#kept.add(socket);
     }
     if (partings.length === 0) this.#lookLater();
@@ -99,7 +110,7 @@ export class HttpDepartures implements PartingSource {
     return !this.#inTransit.has(socket) && !this.#kept.has(socket);
   }
 
-  #part(socket: Socket): Parting {
+  #part(socket: Socket, data: Json): Parting {
     this.#inTransit.add(socket);
     const timeout = socket.timeout ?? 0;
     socket.setTimeout(0);
@@ -115,7 +126,7 @@ export class HttpDepartures implements PartingSource {
       socket.setTimeout(timeout);
       resumeReading(socket);
     };
-    return { route: this.#route, socket, head: nothing, data: null, settle };
+    return { route: this.#route, socket, head: nothing, data, settle };
   }
 
   /** Looks at some more connections, if a search is under way or due. */

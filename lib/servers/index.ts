@@ -2,6 +2,7 @@
 export { type BoundAddress, formatAddress } from './address.ts';
 export type { BindHooks, BoundListener, WantedListener } from './bind-hooks.ts';
 export { boundAddress, receives } from './bound-socket.ts';
+export type { ConnectionHooks } from './connection-memory.ts';
 export type { Dependant } from './dependant.ts';
 export type { DrainCounts, DrainEnd, DrainLimits, DrainOrder } from './drain.ts';
 export {

@@ -4,7 +4,7 @@
  */
 import cluster from 'node:cluster';
 import type { Socket as DatagramSocket } from 'node:dgram';
-import type { Server as HttpServer, ServerResponse } from 'node:http';
+import { Server as HttpServer, type ServerResponse } from 'node:http';
 import { type BlockList, type Server, Socket, type SocketConstructorOpts } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
 import { describe } from '../fd/describe.ts';
@@ -24,7 +24,15 @@ interface SocketInternals {
     readonly decoder?: { readonly lastNeed?: number; readonly lastTotal?: number; readonly lastChar?: Buffer } | null;
   };
   readonly _parent?: unknown;
-  readonly parser?: unknown;
+  readonly parser?: HttpParser | null;
+}
+
+/** What reads requests from a connection (`HTTPParser` of node_http_parser.cc). */
+interface HttpParser {
+  execute?: (bytes: Buffer) => unknown;
+  onIncoming?: ((...request: unknown[]) => unknown) | null;
+  /** By the numbers that its class has for them, such as `kOnHeadersComplete`: who is told of what it reads. */
+  [told: number]: unknown;
 }
 
 /** The descriptor number of a connected socket; borrowed. Relies on `socket._handle.fd`. */
@@ -214,10 +222,100 @@ export function unreadBytes(socket: Socket): Buffer | null {
   return Buffer.concat(bytes);
 }
 
-/** How long an idle connection may stay, in milliseconds; 0 for ever. Newer Nodes add a second (`keepAliveTimeoutBuffer`). */
+/** What Node adds to the keep-alive timeout that it announces, in milliseconds, where the server does not say. */
+const keepAliveBuffer = 1000;
+
+/**
+ * How long Node leaves an idle connection open, in milliseconds; 0 for ever. Relies on `server.keepAliveTimeoutBuffer`, which
+ * Node 20 does not have: it adds a second all the same.
+ */
 export function keepAliveLimit(server: HttpServer): number {
-  const { keepAliveTimeoutBuffer = 0 } = server as unknown as { keepAliveTimeoutBuffer?: number };
-  return server.keepAliveTimeout === 0 ? 0 : server.keepAliveTimeout + keepAliveTimeoutBuffer;
+  const { keepAliveTimeoutBuffer } = server as unknown as { keepAliveTimeoutBuffer?: unknown };
+  const limit = server.keepAliveTimeout;
+  return isDuration(limit) && limit > 0
+    ? limit + (isDuration(keepAliveTimeoutBuffer) ? keepAliveTimeoutBuffer : keepAliveBuffer)
+    : 0;
+}
+
+/** As Node has it: anything else counts as if it were not given. */
+function isDuration(value: unknown): value is number {
+  return Number.isFinite(value) && (value as number) >= 0;
+}
+
+type ConnectionListener = (this: HttpServer, socket: Socket) => void;
+
+let ownListener: ConnectionListener | null = null;
+
+/**
+ * Node's own listener to `'connection'`, by which HTTP reads a connection. Relies on every `http.Server` having that one, and
+ * no other, when it is made.
+ */
+function httpListener(): ConnectionListener {
+  ownListener ??= new HttpServer().listeners('connection')[0] as ConnectionListener;
+  return ownListener;
+}
+
+/**
+ * Whether HTTP itself reads what the server accepts. Packages for the PROXY protocol take Node's listener away from
+ * `'connection'`, read what comes first, and call it themselves.
+ */
+export function isReadByHttpFirst(server: HttpServer): boolean {
+  return server.listeners('connection').includes(httpListener());
+}
+
+/** Has HTTP read a connection, whoever else would read from it before. */
+export function readAsHttp(server: HttpServer, socket: Socket): void {
+  httpListener().call(server, socket);
+}
+
+/** The least that is a whole request. */
+const leastRequest = Buffer.from('GET / HTTP/1.1\r\n\r\n');
+
+/** What a parser tells of a request, by the names of its numbers; of its reading and its timeouts it tells further. */
+const toldOfRequests = [
+  'kOnMessageBegin',
+  'kOnHeaders',
+  'kOnHeadersComplete',
+  'kOnBody',
+  'kOnMessageComplete',
+] as const;
+
+/**
+ * Puts a connection that HTTP has begun to read into the state of one whose last request is answered: `close()` and
+ * `closeIdleConnections()` close it, and it owes no head, for which it would be answered 408. What says so is in C++ alone
+ * (`last_message_start_` of the parser), and a whole request is what resets it: the parser is given one of which nobody
+ * hears. Returns whether it could. Relies on `socket.parser`, its `execute()`, and the numbers of its callbacks; where they
+ * are gone the connection is taken for a new one.
+ */
+export function markIdle(socket: Socket): boolean {
+  const { parser } = socket as unknown as SocketInternals;
+  if (parser == null || typeof parser.execute !== 'function') return false;
+  const numbers = parser.constructor as unknown as Record<string, unknown>;
+  const told = toldOfRequests.map((name) => numbers[name]).filter((number) => typeof number === 'number');
+  if (told.length < toldOfRequests.length) return false;
+  const before = told.map((number) => parser[number]);
+  for (const number of told) parser[number] = null;
+  try {
+    return !(parser.execute(leastRequest) instanceof Error);
+  } finally {
+    for (const [index, number] of told.entries()) parser[number] = before[index];
+  }
+}
+
+/**
+ * Calls `begun` when the next request of a connection has its head, just before anybody hears of that. Relies on
+ * `socket.parser.onIncoming`; where that is gone it is never called.
+ */
+export function onNextRequest(socket: Socket, begun: () => void): void {
+  const { parser } = socket as unknown as SocketInternals;
+  const { onIncoming } = parser ?? {};
+  if (parser == null || typeof onIncoming !== 'function') return;
+  parser.onIncoming = function nextRequest(...request: unknown[]) {
+    // Back in its place first: a parser that is freed and used again has another.
+    parser.onIncoming = onIncoming;
+    begun();
+    return onIncoming.apply(this, request);
+  };
 }
 
 /** How a server treats what it accepts, under the names that it keeps it under. */
@@ -293,9 +391,9 @@ export function turnsAway(server: Server, { remoteAddress, remoteFamily }: Socke
  */
 export function countAsAccepted(server: Server, socket: Socket): void {
   const counting = server as unknown as { _connections?: unknown };
-  if (typeof counting._connections !== 'number') return;
-  // One that another server has accepted for this one is counted there until now.
   const { _server: accepted } = socket as unknown as { readonly _server?: { _connections: number } | null };
+  if (typeof counting._connections !== 'number' || accepted === (server as unknown)) return;
+  // One that another server has accepted for this one is counted there until now.
   if (accepted != null) accepted._connections--;
   counting._connections++;
   Object.assign(socket, { server, _server: server });

@@ -10,6 +10,7 @@ import {
 import { checkOptionNames } from '../fd/option-names.ts';
 import type { FileOwner } from '../handoff/file-rights.ts';
 import type { AddressOptions } from './address.ts';
+import type { ConnectionHooks } from './connection-memory.ts';
 import { defaultBacklog, type ListenerOptions } from './listener.ts';
 import type { ConnectionsLeave } from './served.ts';
 
@@ -33,9 +34,11 @@ export interface ListenOptions extends AddressOptions {
   readonly ipv6Only?: boolean;
   /**
    * What becomes of established connections at a handoff. `'move'`, the default: they go to the successor, unclosed, where
-   * they can (HTTP/1.1 between two requests; others by `app.move()`). `'drain'`: they end here, announced.
+   * they can (HTTP/1.1 between two requests; others by `app.move()`). `'drain'`: they end here, announced. With hooks they
+   * go, and what the application knows of them goes along; where something reads them before HTTP does (the PROXY
+   * protocol), they go with hooks alone. For `http` servers; those of `https` drain, whatever is said.
    */
-  readonly connections?: ConnectionsLeave;
+  readonly connections?: ConnectionsLeave | ConnectionHooks;
   /**
    * SO_REUSEPORT: this listener is one of a group on one port, each with a queue of its own. All of a group are handed
    * over; a version that registers fewer of them serves the others, too. A handoff does not need it.
@@ -82,6 +85,8 @@ const otherNames: Readonly<Record<string, string>> = {
   callback: 'This call returns a promise: await it.',
 };
 
+const hookNames: Readonly<Record<keyof ConnectionHooks, true>> = { save: true, restore: true };
+
 const ownerNames: Readonly<Record<keyof FileOwner, true>> = { uid: true, gid: true };
 
 /** The largest number of a user or a group; the one above it means "unchanged" to chown(2). */
@@ -91,7 +96,7 @@ const largestId = 2 ** 32 - 2;
 export function readListenOptions(
   options: ListenOptions,
   method: keyof typeof names = 'listen',
-): ListenerOptions & { connections: ConnectionsLeave } {
+): ListenerOptions & { connections: ConnectionsLeave | ConnectionHooks } {
   if (typeof options !== 'object' || options === null) {
     throw invalidType('options', 'an object that says where: { port: 8080 } or { path: "/run/app.sock" }', options);
   }
@@ -108,7 +113,8 @@ export function readListenOptions(
   validateInteger(backlog, 'options.backlog', 0, MAXIMUM_INTEGER);
   validateBoolean(ipv6Only, 'options.ipv6Only');
   validateBoolean(reusePort, 'options.reusePort');
-  validateOneOf(connections, 'options.connections', ['move', 'drain']);
+  if (typeof connections === 'object' && connections !== null) checkConnectionHooks(connections);
+  else validateOneOf(connections, 'options.connections', ['move', 'drain']);
   if (mode !== undefined) validateInteger(mode, 'options.mode', 0, 0o777);
   if (owner !== undefined) checkOwner(owner);
   // A wish that cannot come true is told: whoever gives a mode means to keep somebody out.
@@ -121,6 +127,13 @@ export function readListenOptions(
     if (reusePort) throw invalidValue('options.reusePort', 'given with a port only', reusePort);
   }
   return { backlog, mode, owner, ipv6Only, reusePort, connections };
+}
+
+function checkConnectionHooks(hooks: ConnectionHooks): void {
+  checkOptionNames('The connections of listen()', hooks, hookNames);
+  for (const name of ['save', 'restore'] as const) {
+    if (typeof hooks[name] !== 'function') throw invalidType(`options.connections.${name}`, 'a function', hooks[name]);
+  }
 }
 
 function checkOwner(owner: FileOwner): void {

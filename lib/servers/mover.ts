@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { batchLimit } from '../channel/channel.ts';
 import type { Json } from '../channel/frame.ts';
-import type { Departing } from '../handoff/connection-transfer.ts';
+import type { ConnectionsTaken, Departing } from '../handoff/connection-transfer.ts';
 import { descriptorOf } from './internals.ts';
 import { Pace } from './pace.ts';
 
@@ -43,6 +43,8 @@ export interface PartingSource {
  * leave. Between two batches the event loop runs, for the requests that are still being answered.
  */
 export class Mover {
+  /** Whether what the application knows of an HTTP connection can go along with it. */
+  readonly takes: Exclude<ConnectionsTaken, 'none'>;
   readonly #send: SendBatch;
   readonly #sources: PartingSource[] = [];
   /** What the application has given. */
@@ -52,8 +54,9 @@ export class Mover {
   #adopting: Promise<void> = Promise.resolve();
   #running = false;
 
-  constructor(send: SendBatch) {
+  constructor(send: SendBatch, takes: Exclude<ConnectionsTaken, 'none'> = 'remembered') {
     this.#send = send;
+    this.takes = takes;
   }
 
   /** Takes from `source` from now on. */

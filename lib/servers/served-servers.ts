@@ -3,6 +3,7 @@ import { Server } from 'node:net';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { serveTaken, takeQueue } from './accept-queue.ts';
 import { onClose } from './close-watch.ts';
+import type { ConnectionMemory } from './connection-memory.ts';
 import type { Connections } from './connections.ts';
 import { Listener, type ServerPlace } from './listener.ts';
 import type { Names } from './names.ts';
@@ -67,8 +68,8 @@ export class ServedServers {
   }
 
   /** Nothing is accepted yet. */
-  register(server: Server, place: ServerPlace, connections: ConnectionsLeave): Served {
-    const served = new Served(server, place, connections, this.#connections.get(server));
+  register(server: Server, place: ServerPlace, leaving: ConnectionsLeave | ConnectionMemory): Served {
+    const served = new Served(server, place, leaving, this.#connections.get(server));
     this.#connections.set(server, served.connections);
     for (const former of this.#retired) if (former.server === server) this.#retired.delete(former);
     this.#serving.add(served);

@@ -2,6 +2,7 @@ import { Server as HttpServer } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import type { Server } from 'node:net';
 import { Acceptor } from './acceptor.ts';
+import type { ConnectionMemory } from './connection-memory.ts';
 import { Connections } from './connections.ts';
 import { type DrainEnd, type DrainOrder, drain } from './drain.ts';
 import { HttpConnections } from './http-connections.ts';
@@ -27,17 +28,21 @@ export class Served {
   readonly #acceptors: Acceptor[];
   #service: Service = 'waiting';
 
-  /** @param connections those of a server that has had another place before */
+  /**
+   * @param leaving how connections leave; with a memory what the application knows of them goes along
+   * @param connections those of a server that has had another place before
+   */
   constructor(
     server: Server,
     place: ServerPlace,
-    leaving: ConnectionsLeave = 'move',
+    leaving: ConnectionsLeave | ConnectionMemory = 'move',
     connections: Connections = connectionsOf(server),
   ) {
     this.server = server;
-    this.leaving = leaving;
+    this.leaving = typeof leaving === 'string' ? leaving : 'move';
     this.place = place;
     this.connections = connections;
+    connections.belongTo(place.name, typeof leaving === 'string' ? null : leaving);
     this.#acceptors = [Acceptor.of(server, place)];
   }
 
@@ -107,7 +112,7 @@ export class Served {
   /** A connection that turns idle during the drain has no longer than those that were idle when it began. */
   #shortenKeepAlive(limit: number): () => void {
     const { server } = this;
-    if (!(server instanceof HttpServer || server instanceof HttpsServer) || !Number.isFinite(limit)) return () => {};
+    if (!readsHttp(server) || !Number.isFinite(limit)) return () => {};
     const before = server.keepAliveTimeout;
     server.keepAliveTimeout = before === 0 ? limit : Math.min(before, limit);
     return () => {
@@ -116,8 +121,13 @@ export class Served {
   }
 }
 
+/** Whether its connections can move by themselves, and so can have something that goes along. */
+export function readsHttp(server: Server): server is HttpServer {
+  return server instanceof HttpServer || server instanceof HttpsServer;
+}
+
 function connectionsOf(server: Server): Connections {
-  if (server instanceof HttpServer || server instanceof HttpsServer) return new HttpConnections(server as HttpServer);
+  if (readsHttp(server)) return new HttpConnections(server);
   // The classes of http2 are not exported; its servers are the ones with session settings.
   if ('updateSettings' in server) return new Http2Connections(server);
   return new Connections(server);

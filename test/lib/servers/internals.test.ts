@@ -6,7 +6,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { describe as describeDescriptor } from '../../../lib/fd/describe.ts';
 import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
 import { bindUnix, socketPair } from '../../../lib/fd/socket.ts';
@@ -22,7 +22,11 @@ import {
   idleByClosing,
   idleSockets,
   isReadByHttp,
+  isReadByHttpFirst,
   keepAliveLimit,
+  markIdle,
+  onNextRequest,
+  readAsHttp,
   resumeReading,
   resumeReceiving,
   setConnected,
@@ -37,6 +41,7 @@ import {
 import { libraryFile, outcome, typescriptOptions } from '../../support/child-script.ts';
 import { DatagramClient } from '../../support/datagram-client.ts';
 import { eventually } from '../../support/eventually.ts';
+import { RawClient } from '../../support/raw-client.ts';
 import { ServedServer } from '../../support/served-server.ts';
 import { TemporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -141,6 +146,40 @@ describe.each(['http', 'https'] as const)(`the internals of Node ${process.versi
     expect(isReadByHttp(socket)).toBe(false);
   });
 
+  it('markIdle: the same as if a request had been answered, and nobody hears of one', async () => {
+    const requests = vi.fn();
+    server().on('request', requests).on('checkContinue', requests).on('clientError', requests);
+    const client = await scene.connect();
+    const [socket] = sockets() as [net.Socket];
+    expect(markIdle(socket)).toBe(true);
+    expect(requests).not.toHaveBeenCalled();
+    client.send(request);
+    await client.until('answer');
+    expect(requests).toHaveBeenCalledOnce();
+    expect(client.received.match(/HTTP/g)).toHaveLength(1);
+
+    const other = await scene.connect();
+    expect(markIdle(sockets()[1] as net.Socket)).toBe(true);
+    server().closeIdleConnections();
+    expect(await other.closed).toBe('');
+    await client.closed;
+  });
+
+  it('onNextRequest: before the application hears of it, of an upgrade too, and once', async () => {
+    const order: string[] = [];
+    server().prependListener('request', () => order.push('request'));
+    server().prependListener('upgrade', () => order.push('upgrade'));
+    const [asking, upgrading] = [await scene.connect(), await scene.connect()];
+    for (const socket of sockets()) onNextRequest(socket, () => order.push('begun'));
+    asking.send(request);
+    await asking.until('answer');
+    asking.send(request);
+    await asking.until('answer', 2);
+    upgrading.send('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+    await eventually(() => upgrades.length === 1);
+    expect(order).toEqual(['begun', 'request', 'request', 'begun', 'upgrade']);
+  });
+
   it('setKeepAlive: decides what the answer says, until its head is sent', async () => {
     const client = await scene.connect();
     client.send(request.replace('/', '/held'));
@@ -167,6 +206,43 @@ describe.each(['http', 'https'] as const)(`the internals of Node ${process.versi
     expect(bareSocketOf(socket)).toBe(protocol === 'https' ? bare : null);
     expect(socket instanceof TLSSocket).toBe(protocol === 'https');
   });
+});
+
+it("isReadByHttpFirst: until somebody takes Node's own listener away; readAsHttp goes past who has", async () => {
+  class Own extends http.Server {}
+  for (const server of [http.createServer(), new Own()]) expect(isReadByHttpFirst(server)).toBe(true);
+  const server = http.createServer((_, response) => response.end('answer'));
+  server.prependListener('connection', () => {}).on('connection', () => {});
+  expect(isReadByHttpFirst(server)).toBe(true);
+  const taken = server.listeners('connection') as ((socket: net.Socket) => void)[];
+  server.removeAllListeners('connection').on('connection', (socket: net.Socket) => {
+    for (const listener of taken) listener.call(server, socket);
+  });
+  expect(isReadByHttpFirst(server)).toBe(false);
+
+  const heard = vi.fn();
+  server.removeAllListeners('connection').on('connection', heard);
+  await using front = net.createServer((socket) => readAsHttp(server, socket));
+  await once(front.listen(0, '127.0.0.1'), 'listening');
+  using client = await RawClient.connect((front.address() as net.AddressInfo).port);
+  client.send(request.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+  expect(await client.closed).toMatch(/answer$/);
+  expect(heard).not.toHaveBeenCalled();
+});
+
+it('countAsAccepted: a connection is counted once, and no more where it was counted before', async () => {
+  const [first, second] = [net.createServer(), net.createServer()];
+  await once(first.listen(0, '127.0.0.1'), 'listening');
+  const accepted = once(first, 'connection') as Promise<[net.Socket]>;
+  using _client = await RawClient.connect((first.address() as net.AddressInfo).port);
+  const [socket] = await accepted;
+  for (let times = 0; times < 2; times++) countAsAccepted(second, socket);
+  const count = (server: net.Server) => new Promise((resolve) => server.getConnections((_, open) => resolve(open)));
+  expect([await count(first), await count(second)]).toEqual([0, 1]);
+  socket.destroy();
+  await once(socket, 'close');
+  expect([await count(first), await count(second)]).toEqual([0, 0]);
+  first.close();
 });
 
 it('descriptorOf: a closed socket has none, and the error says so', () => {
@@ -230,9 +306,24 @@ describe('where the internals of a socket or a server are gone', () => {
     expect(unreadBytes(socket as never)).toBeNull();
   });
 
-  it('keepAliveLimit: without the buffer that newer lines add', () => {
-    expect(keepAliveLimit({ keepAliveTimeout: 5_000 } as http.Server)).toBe(5_000);
-    expect(keepAliveLimit({ keepAliveTimeout: 0, keepAliveTimeoutBuffer: 1_000 } as never)).toBe(0);
+  it('keepAliveLimit: with the second that Node adds where the server does not say another', () => {
+    const limitOf = (server: object) => keepAliveLimit(server as http.Server);
+    expect(limitOf({ keepAliveTimeout: 5_000 })).toBe(6_000);
+    expect(limitOf({ keepAliveTimeout: 5_000, keepAliveTimeoutBuffer: 10 })).toBe(5_010);
+    expect(limitOf({ keepAliveTimeout: 5_000, keepAliveTimeoutBuffer: -1 })).toBe(6_000);
+    expect(limitOf({ keepAliveTimeout: 0, keepAliveTimeoutBuffer: 1_000 })).toBe(0);
+    expect(limitOf({ keepAliveTimeout: -1 })).toBe(0);
+  });
+
+  it.each([
+    ['no parser', {}],
+    ['a parser that cannot be given bytes', { parser: {} }],
+    ['a parser without the numbers of what it tells', { parser: { execute: () => 18 } }],
+  ])('markIdle: says so for %s, and onNextRequest does nothing', (_, socket) => {
+    const before = { ...socket };
+    expect(markIdle(socket as never)).toBe(false);
+    onNextRequest(socket as never, () => {});
+    expect(socket).toEqual(before);
   });
 
   it("acceptLike: Node's defaults; countAsAccepted and setSessionIdContext: nothing", () => {
