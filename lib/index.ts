@@ -52,6 +52,7 @@ import type {
   ConnectionsLeave,
   DatagramOptions,
   Dependant,
+  DrainReason,
   HoldOptions,
   InheritedDescriptor,
   Listening,
@@ -105,6 +106,7 @@ export type {
   ConnectionHooks,
   ConnectionsLeave,
   DatagramOptions,
+  DrainReason,
   HoldOptions,
   InheritedDescriptor,
   Listening,
@@ -361,6 +363,19 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     }
     const { mover } = this.#succession.phase;
     return mover === null ? false : this.#succession.estate.move(mover, { route, socket, head, data, timeout });
+  }
+
+  /**
+   * Adds a hook that is called when this process begins to leave: with `'handoff'` where another one serves in its place,
+   * a re-exec included, and with `'shutdown'` where it was told to stop. In the same turn as it stops accepting, so that
+   * what the hook ends (WebSockets, event streams, a consumer) comes again where the next one accepts. One that is added
+   * while this process leaves already is called at once. After a give-back it is called again, the next time.
+   *
+   * The process does not leave before its promise has settled, unless the time for the drain is over. What it throws is
+   * reported as `'error'`. A pause is no leaving: for that there is `draining`.
+   */
+  onDrain(hook: (reason: DrainReason) => void | Promise<void>): void {
+    this.#succession.onDrain(hook);
   }
 
   /** Adds a hook that is awaited before the process leaves, `closeTimeout` at most for all of them. */

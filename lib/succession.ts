@@ -3,6 +3,7 @@ import type { Announcements } from './announcements.ts';
 import { Attempt } from './attempt.ts';
 import { abortReason, Deadline, untilAborted } from './channel/deadline.ts';
 import { ControlPost } from './control-post.ts';
+import { type DrainHook, DrainHooks } from './drain-hooks.ts';
 import type { DrainReport } from './events.ts';
 import { HandoffError } from './fd/handoff-error.ts';
 import { requireOwning, requirePhase, requireRegistering, requireServing } from './guards.ts';
@@ -43,8 +44,11 @@ import { PassedInheritance } from './process/systemd/passed-inheritance.ts';
 import { type Service, withServiceVariables } from './process/systemd/service.ts';
 import {
   type Adopter,
+  Countdown,
+  CutOff,
   type DrainLimits,
   type DrainOrder,
+  type DrainReason,
   descriptorOf,
   Estate,
   Mover,
@@ -79,6 +83,11 @@ const decisionGrace = 1_000;
 
 /** Never aborts. */
 const never = new AbortController().signal;
+
+/** An order to stop that came in the middle of a drain: when this process is to be gone, as `performance.now()` tells it. */
+interface ToldToStop {
+  readonly by: number;
+}
 
 /** As much of a process's signals as its life needs. */
 type StopSignals = Pick<SignalListeners<unknown>, 'forgetOrders' | 'hooksDone'> & Disposable;
@@ -117,13 +126,15 @@ export class Succession {
   readonly #rehearsal: Rehearsal | null;
   readonly #passed: PassedInheritance | null;
   readonly #life: ServiceLife;
-  readonly #force = new AbortController();
+  readonly #drainHooks: DrainHooks;
   readonly #closeHooks: (() => void | Promise<void>)[] = [];
   /** The real standard error, while descriptor 2 leads to the predecessor. */
   readonly #stderr: CapturedStderr | null;
   #draining = new AbortController();
+  /** When the drain that is under way has to be over; of the last one when there is none. */
+  #countdown = new Countdown(Number.POSITIVE_INFINITY);
   /** Told to stop while it drained for a successor: if that dies, nothing is to be served again. */
-  #toldToStop = false;
+  #toldToStop: ToldToStop | null = null;
   /** Settles when the last offer is over, its failed successor included. */
   #offerEnded: Promise<void> = Promise.resolve();
   #settleClosed: (report: DrainReport) => void = () => {};
@@ -133,6 +144,7 @@ export class Succession {
     this.#announcements = announcements;
     this.#signals = signals;
     const report = (error: unknown) => announcements.report(error);
+    this.#drainHooks = new DrainHooks(report);
     const takeover = found.is === 'takeover' ? found.takeover : null;
     const former = found.is === 'survival' ? found.survival : found.is === 'rehearsal' ? found.inheritance : takeover;
     this.#passed = passedTo(found, service);
@@ -154,7 +166,7 @@ export class Succession {
       onForgotten: () => this.#life.keep(),
       report,
     });
-    if (isClusterWorker()) leaveWithPrimary(() => announcements.inBackground(this.shutdown()));
+    if (isClusterWorker()) leaveWithPrimary(() => announcements.inBackground(this.#leaveWithPrimary()));
     this.#life = new ServiceLife({
       service,
       estate: this.estate,
@@ -215,6 +227,11 @@ export class Succession {
   /** Adds a hook that is awaited before the process leaves. */
   onClose(hook: () => void | Promise<void>): void {
     this.#closeHooks.push(hook);
+  }
+
+  /** Adds a hook that is called when this process begins to leave. */
+  onDrain(hook: DrainHook): void {
+    this.#drainHooks.add(hook);
   }
 
   /** Does what a signal orders, by the methods of `app`. */
@@ -331,8 +348,10 @@ export class Succession {
       await this.#hangUpOnPredecessor(deadline.signal);
       requirePhase(this.#standing.phase, 'draining-in-place');
       this.#stopAccepting();
+      this.#drainHooks.begin('handoff');
       this.#announcements.tell('commit', { pid: process.pid, mode: 'replace' });
-      await this.estate.drain({ ...this.#drainAlone(this.#queueingLimits()), mover });
+      const order = this.#drainAlone('handoff', patientLimits(shutdownTimeout), shutdownTimeout);
+      await this.estate.drain({ ...order, mover, noMoreComing: this.#drainHooks.done(order.countdown.over) });
       using lateDeadline = Deadline.after(shutdownTimeout, 'The late state was not saved');
       const late = await untilAborted(this.estate.save('late'), lateDeadline.signal);
       await flushOutput();
@@ -370,9 +389,9 @@ export class Succession {
       await this.#offerEnded;
     }
     const { drainTimeout, shutdownTimeout } = this.#settings;
-    return this.#standing.isAlone()
-      ? this.#shutDown(options.timeout ?? shutdownTimeout, shutdownIdleGrace)
-      : this.#shutDown(options.timeout ?? drainTimeout, Number.POSITIVE_INFINITY);
+    if (this.#standing.isAlone()) return this.#shutDown(options.timeout ?? shutdownTimeout, shutdownIdleGrace);
+    this.#watchSharers();
+    return this.#shutDown(options.timeout ?? drainTimeout, Number.POSITIVE_INFINITY);
   }
 
   /** @param idle after how many milliseconds idle connections are closed */
@@ -380,7 +399,11 @@ export class Succession {
     const phase = this.#standing.phase;
     const pause = pauseOf(phase);
     if (phase.is === 'draining' || phase.is === 'shutting-down' || phase.is === 'left') {
-      this.#toldToStop = true;
+      // Who says so waits for this process to end, be there a successor or not.
+      this.#countdown.shorten(timeout);
+      this.#toldToStop = {
+        by: Math.min(performance.now() + timeout, this.#toldToStop?.by ?? Number.POSITIVE_INFINITY),
+      };
       return this.closed;
     }
     if (phase.is === 'offering' || phase.is === 'rehearsing') {
@@ -397,16 +420,39 @@ export class Succession {
     // Whoever connects from now on is to be refused, and not to wait in a queue that nobody serves. And whoever starts
     // from now on is to find the path free.
     if (owner) this.#closeListeners();
+    this.#drainHooks.begin('shutdown');
     // What was set aside for an image that will not be is served to its end here.
     if (phase.is === 'draining-in-place') this.#adoptAll(phase.survivors.release());
     if (pause !== null) await pause.end();
-    await this.#drainToEnd('shutdown', { idle, halfSent: halfSentGrace, total: timeout }, null);
+    await this.#drainToEnd('shutdown', { idle, halfSent: halfSentGrace }, timeout, null);
     return this.closed;
+  }
+
+  /**
+   * Those that share are told by nobody that the others leave as well, as when a supervisor stops all of them: whether
+   * anybody is left is asked when half of the time is over that there would be then.
+   */
+  #watchSharers(): void {
+    const half = this.#settings.shutdownTimeout / 2;
+    const look = async () => {
+      if (
+        !this.#standing.standsBeside() &&
+        this.#standing.heir === null &&
+        (await this.#control.answeredAt()) === null
+      ) {
+        this.#countdown.shorten(half);
+      }
+    };
+    setTimeout(() => this.#announcements.inBackground(look()), half).unref();
+  }
+
+  /** Who has served beside this process leaves, too: nobody serves any more, and whoever waits for the end waits for this one. */
+  #hurryAlone(): void {
+    if (this.#standing.isIn('shutting-down')) this.#countdown.shorten(this.#settings.shutdownTimeout);
   }
 
   /** As `Handoff.hammer()`. */
   hammer(): void {
-    this.#force.abort();
     this.#announcements.inBackground(this.shutdown({ timeout: 0, delay: 0 }));
   }
 
@@ -416,10 +462,12 @@ export class Succession {
     requireServing(this.#standing.phase, 'pause()');
     this.estate.stopAccepting();
     // Idle connections are to find whoever serves beside this process: an operator waits for the traffic to go there.
-    const idle = this.#settings.shutdownTimeout;
-    const limits = { ...this.#handoffLimits(), idle, total: Number.POSITIVE_INFINITY };
+    const limits = { halfSent: halfSentGrace, idle: this.#settings.shutdownTimeout };
     // The hammer is for the drain of the shutdown that it brings, which counts what it cuts off.
-    const order = { ...this.#drainAlone(limits), force: never, noMoreComing: this.#standing.upstreamGone() };
+    const order = {
+      ...this.#drainAlone('handoff', limits, Number.POSITIVE_INFINITY),
+      noMoreComing: this.#standing.upstreamGone(),
+    };
     const pause = new Pause((cancel) => this.estate.drain({ ...order, cancel }));
     this.#standing.enter({ is: 'paused', pause });
     this.#draining.abort(new HandoffError('ERR_HANDOFF_ABORTED', 'This process is paused.'));
@@ -523,10 +571,6 @@ export class Succession {
 
   /** The primary wants this worker to leave. */
   #retire({ timeout, idle }: Retirement): void {
-    if (timeout === 0) {
-      this.hammer();
-      return;
-    }
     // It may be leaving by a signal already, which went to the primary as well: only that knows that nobody serves on.
     if (idle !== null) setTimeout(() => this.estate.closeIdle(), idle).unref();
     this.#announcements.inBackground(this.#shutDown(timeout, idle ?? Number.POSITIVE_INFINITY));
@@ -574,8 +618,9 @@ export class Succession {
   /** The predecessor is gone. One that stood beside this process leaves its role, unless it gave that to another. */
   async #afterPredecessor(takeover: Takeover, end: PredecessorEnd): Promise<void> {
     this.#standing.upstream = { is: 'none' };
-    if (isClusterWorker()) await this.shutdown();
+    if (isClusterWorker()) await this.#leaveWithPrimary();
     if (takeover.mode !== 'keep') return;
+    this.#hurryAlone();
     if (end.how !== 'released') this.#life.inherit();
     if (end.how === 'released') {
       this.#closeControl('close');
@@ -595,9 +640,11 @@ export class Succession {
     this.#takeover?.abort(error);
     this.#standing.enter({ is: 'shutting-down' });
     this.#stopAccepting();
+    this.#drainHooks.begin('shutdown');
     for (const failure of this.estate.withdraw()) this.#announcements.report(failure);
     // The predecessor serves, but whoever has started this process waits to hear that it has failed.
-    await this.#drainToEnd('called-off', this.#queueingLimits(), null);
+    const { shutdownTimeout } = this.#settings;
+    await this.#drainToEnd('called-off', patientLimits(shutdownTimeout), shutdownTimeout, null);
     this.#restoreStderr();
   }
 
@@ -699,6 +746,7 @@ export class Succession {
     if (meeting.how === 'ready') this.#pidFile.bequeath(pid);
     this.#life.committed(meeting);
     successor.committed(this.#settings.drainTimeout, 'replace');
+    this.#drainHooks.begin('handoff');
     this.#announcements.inBackground(this.#drainForSuccessor(successor, pid, mover, pause));
     this.#announcements.tell('commit', { pid, mode: 'replace' });
   }
@@ -715,6 +763,7 @@ export class Succession {
     }
     this.#standing.heir = { successor, pid: meeting.pid };
     this.#life.besides(meeting.pid);
+    void successor.leaving.then(() => this.#hurryAlone());
     void successor.departure.then(() => {
       if (this.#standing.heir?.successor === successor) {
         this.#standing.heir = null;
@@ -749,13 +798,19 @@ export class Succession {
       if (departure === 'died') died.abort();
     });
     const said = this.#sendLateStates(successor, died.signal).catch((error) => this.#announcements.report(error));
-    const limits = this.#handoffLimits();
+    const { drainTimeout } = this.#settings;
     const hooked = this.#hooks
       .afterCommit({ pid, mode: 'replace' })
       .catch((error) => this.#announcements.report(error));
     // Until the others are the successor's too, it may still fail as a whole, and everything is given back.
     const settled = Promise.all([said, hooked, successor.settled, this.#membership.othersHandedOver()]);
-    await this.#drainToEnd('handoff', limits, { successor, pid, died: died.signal, mover, settled });
+    await this.#drainToEnd('handoff', patientLimits(drainTimeout), drainTimeout, {
+      successor,
+      pid,
+      died: died.signal,
+      mover,
+      settled,
+    });
   }
 
   async #sendLateStates(successor: Successor, died: AbortSignal): Promise<void> {
@@ -769,14 +824,15 @@ export class Succession {
   /** The successor died while this process drained: it serves again, unless it was told to stop meanwhile. */
   async #giveBack(pid: number): Promise<void> {
     this.#pidFile.write();
-    if (this.#toldToStop) {
+    if (this.#toldToStop !== null) {
       this.#standing.enter({ is: 'shutting-down' });
-      const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace, total: this.#settings.shutdownTimeout };
-      return this.#drainToEnd('shutdown', limits, null);
+      const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace };
+      const left = Math.max(0, this.#toldToStop.by - performance.now());
+      return this.#drainToEnd('shutdown', limits, left, null);
     }
     await this.#serveAgain();
     this.#announcements.tell('give-back', { pid });
-    if (this.#toldToStop) await this.shutdown();
+    if (this.#toldToStop !== null) await this.shutdown();
   }
 
   /** Undoes a drain, unless this process is told to stop while it does. */
@@ -790,6 +846,7 @@ export class Succession {
       return;
     }
     this.#standing.enter({ is: 'serving' });
+    this.#drainHooks.stay();
   }
 
   /** On doubt everywhere it can. */
@@ -846,19 +903,28 @@ export class Succession {
 
   // ---- leaving ----
 
-  /** For a drain during which somebody else serves: idle connections may stay as long as they like. */
-  #handoffLimits(): DrainLimits {
-    return patientLimits(this.#settings.drainTimeout);
-  }
-
-  /** The same where somebody will serve soon, and somebody waits for that. */
-  #queueingLimits(): DrainLimits {
-    return patientLimits(this.#settings.shutdownTimeout);
-  }
-
   /** A drain without a successor: nobody to give connections to, and nobody whose death would call it off. */
-  #drainAlone(limits: DrainLimits): DrainOrder {
-    return { limits, force: this.#force.signal, cancel: never, mover: null, noMoreComing: Promise.resolve() };
+  #drainAlone(reason: DrainReason, limits: DrainLimits, total: number): DrainOrder {
+    return {
+      limits,
+      countdown: this.#count(total),
+      reason,
+      cancel: never,
+      mover: null,
+      noMoreComing: Promise.resolve(),
+    };
+  }
+
+  /** A drain begins that may take so many milliseconds; one before it has nothing to end any more. */
+  #count(total: number): Countdown {
+    this.#countdown[Symbol.dispose]();
+    this.#countdown = new Countdown(total);
+    return this.#countdown;
+  }
+
+  /** A worker is nobody's without its primary: nobody serves with it any more. */
+  async #leaveWithPrimary(): Promise<void> {
+    await this.shutdown({ timeout: this.#settings.shutdownTimeout });
   }
 
   #stopAccepting(what: 'everything' | 'connections' = 'everything'): void {
@@ -877,6 +943,7 @@ export class Succession {
   async #drainToEnd(
     reason: DrainReport['reason'],
     limits: DrainLimits,
+    total: number,
     heir: {
       successor: Successor;
       pid: number;
@@ -887,23 +954,30 @@ export class Succession {
   ): Promise<void> {
     const begun = performance.now();
     const cancel = heir?.died ?? never;
-    const noMoreComing = Promise.all([heir?.settled, heir === null ? null : this.#standing.upstreamGone()]);
+    const order = this.#drainAlone(reason === 'handoff' ? reason : 'shutdown', limits, total);
+    const noMoreComing = Promise.all([
+      heir?.settled,
+      heir === null ? null : this.#standing.upstreamGone(),
+      this.#drainHooks.done(order.countdown.over),
+    ]);
+    const cutOff = new CutOff();
     const end = await this.estate.drain({
-      limits,
-      force: this.#force.signal,
+      ...order,
       cancel,
       mover: heir?.mover ?? null,
       noMoreComing,
+      onCutOff: (kind) => cutOff.add(kind),
     });
     if (end.how === 'cancelled' && heir !== null) return this.#giveBack(heir.pid);
+    this.#countdown[Symbol.dispose]();
     const counts = end.how === 'drained' ? end.counts : { moved: 0, drained: 0, forced: 0 };
     const report: DrainReport = { ...counts, duration: Math.round(performance.now() - begun), reason };
     // A successor that was called off has to be gone first: it holds the listeners, and nobody else would end it.
     await this.#offerEnded;
-    await this.#finish(report, heir?.successor ?? null);
+    await this.#finish(report, heir?.successor ?? null, cutOff);
   }
 
-  async #finish(report: DrainReport, successor: Successor | null): Promise<void> {
+  async #finish(report: DrainReport, successor: Successor | null, cutOff: CutOff): Promise<void> {
     this.#standing.enter({
       is: 'left',
       toAnother: successor !== null || this.#standing.heir !== null || this.#standing.isGuest(),
@@ -933,13 +1007,13 @@ export class Succession {
     );
     if (report.forced > 0) {
       process.emitWarning(
-        `${report.forced} connection(s) were cut off with something unfinished after ${report.duration} ms of draining.`,
+        `${report.forced} connection(s) were cut off with something unfinished after ${report.duration} ms of draining: ${cutOff}.`,
         { type: 'HandoffWarning', code: 'FD_HANDOFF_FORCED' },
       );
     }
     this.#settleClosed(report);
     // A process whose `ready()` has failed is ended by whoever called that, unless it was told to stop besides.
-    const leaves = this.#settings.exit && (report.reason !== 'called-off' || this.#toldToStop);
+    const leaves = this.#settings.exit && (report.reason !== 'called-off' || this.#toldToStop !== null);
     const ownCode = report.reason === 'shutdown' && report.forced > 0 ? 1 : 0;
     const exitCode = this.#membership.depart(leaves ? ownCode : null);
     if (exitCode !== null) await leave(exitCode);
@@ -976,8 +1050,9 @@ export class Succession {
   }
 }
 
+/** For a drain during which somebody else serves, or will soon: idle connections may stay as long as they like. */
 function patientLimits(total: number): DrainLimits {
-  return { idle: Number.POSITIVE_INFINITY, halfSent: Math.min(halfSentGrace, total), total };
+  return { idle: Number.POSITIVE_INFINITY, halfSent: Math.min(halfSentGrace, total) };
 }
 
 /** What the service manager has passed to a process that found this. */

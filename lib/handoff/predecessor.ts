@@ -113,6 +113,8 @@ export type Departure =
 export interface Successor {
   /** Settles, and never rejects, when it is gone. */
   readonly departure: Promise<Departure>;
+  /** Settles, and never rejects, when it does not serve any more: before it is gone, where it says so. */
+  readonly leaving: Promise<void>;
   /** Whether it accepts on the control path from now on. */
   readonly inheritsControl: boolean;
   /**
@@ -141,6 +143,7 @@ export class Succession implements Successor {
   readonly inheritsControl = true;
   readonly #channel: SendingChannel;
   readonly departure: Promise<Departure>;
+  readonly leaving: Promise<void>;
   readonly settled: Promise<void>;
 
   readonly takesConnections: ConnectionsTaken;
@@ -152,8 +155,12 @@ export class Succession implements Successor {
     this.takesConnections = connectionsTaken(hello.features);
     this.#connections = new ConnectionSender(channel);
     let departure: Departure = 'died';
-    channel.control.on('RELEASED', () => {
-      departure = 'released';
+    this.leaving = new Promise((resolve) => {
+      channel.control.on('RELEASED', () => {
+        departure = 'released';
+        resolve();
+      });
+      void channel.control.closed.then(resolve);
     });
     const answered = new Promise<void>((resolve) => {
       channel.control.on('UNCLAIMED', (frame: Frame) => {

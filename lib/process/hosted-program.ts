@@ -95,7 +95,7 @@ export class HostedProgram implements Dependant {
   }
 
   /** @internal */
-  async drain({ limits, force, cancel }: DrainOrder): Promise<DrainEnd> {
+  async drain({ countdown, onCutOff, cancel }: DrainOrder): Promise<DrainEnd> {
     const over = new AbortController();
     let forced = 0;
     const kill = () => {
@@ -103,12 +103,12 @@ export class HostedProgram implements Dependant {
       forced = this.#alive.size;
     };
     this.#stop();
-    const limit = Math.min(limits.total, this.#plan.stopTimeout);
-    void delay(limit, undefined, { signal: over.signal }).then(kill, () => {});
-    if (force.aborted) kill();
-    force.addEventListener('abort', kill, { once: true, signal: over.signal });
+    void delay(this.#plan.stopTimeout, undefined, { signal: over.signal }).then(kill, () => {});
+    if (countdown.over.aborted) kill();
+    countdown.over.addEventListener('abort', kill, { once: true, signal: over.signal });
     try {
       await untilAborted(this.#gone(), cancel);
+      for (let one = 0; one < forced; one++) onCutOff?.('program');
       return { how: 'drained', counts: { moved: 0, drained: 0, forced } };
     } catch {
       return { how: 'cancelled' };

@@ -11,10 +11,12 @@ export class ProgramSuccession implements Successor {
   /** There is nothing by which it could say more than it has. */
   readonly settled = Promise.resolve();
   readonly departure: Promise<Departure>;
+  readonly leaving: Promise<void>;
 
   constructor(program: SpawnedSuccessor) {
     // Exit code 0 is the one way in which a program can say that it meant to leave.
     this.departure = program.exited.then(({ code }) => (code === 0 ? 'released' : 'died'));
+    this.leaving = this.departure.then(() => {});
   }
 
   committed(): void {}

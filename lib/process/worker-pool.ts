@@ -88,22 +88,25 @@ export class WorkerPool implements Dependant {
   }
 
   /** @internal */
-  async drain({ limits, force, cancel }: DrainOrder): Promise<DrainEnd> {
+  async drain({ limits, countdown, onCutOff, cancel }: DrainOrder): Promise<DrainEnd> {
     this.#close(new HandoffError('ERR_HANDOFF_ABORTED', 'The primary is leaving, and its workers with it.'));
     const idle = Number.isFinite(limits.idle) ? limits.idle : null;
-    const cutOff = () => void this.#leave({ timeout: 0, idle });
-    const leaving = this.#leave({
-      timeout: force.aborted ? 0 : Math.min(this.#drainTimeout, limits.total),
-      idle,
-    });
-    force.addEventListener('abort', cutOff, { once: true });
+    const ended = new AbortController();
+    let leaving: Promise<number> = Promise.resolve(0);
+    const leave = (left: number) => {
+      leaving = this.#leave({ timeout: Math.ceil(Math.min(this.#drainTimeout, left)), idle });
+    };
+    countdown.watch(leave, ended.signal);
+    // They end by themselves when that is over, unless this process is told to stop in a hurry.
+    countdown.over.addEventListener('abort', () => leave(0), { once: true, signal: ended.signal });
     try {
       const forced = await untilAborted(leaving, cancel);
+      for (let one = 0; one < forced; one++) onCutOff?.('worker');
       return { how: 'drained', counts: { moved: 0, drained: 0, forced } };
     } catch {
       return { how: 'cancelled' };
     } finally {
-      force.removeEventListener('abort', cutOff);
+      ended.abort();
     }
   }
 

@@ -3,6 +3,19 @@ import type { Json } from '../channel/frame.ts';
 import type { ConnectionMemory } from './connection-memory.ts';
 import type { Mover } from './mover.ts';
 
+/** Why a process leaves: another one serves in its place, or it was told to stop. */
+export type DrainReason = 'handoff' | 'shutdown';
+
+/** What is under way on a connection, for people. */
+export interface Work {
+  /** An answer, a protocol that it was upgraded to, or what else keeps it. */
+  readonly kind: string;
+  /** Of an answer: what was asked for, without the query, which may hold a secret. */
+  readonly path?: string;
+  /** When it began, as `performance.now()` tells it. */
+  readonly since?: number;
+}
+
 /**
  * The open connections of one server, tracked by ourselves: Node's own count leaves out what came by
  * `emit('connection')`, and its `close()` knows nothing of upgraded sockets.
@@ -63,6 +76,14 @@ export class Connections {
   /** Ends connections whose request has begun and does not come to its end. Returns those. */
   closeHalfSent(): Socket[] {
     return [];
+  }
+
+  /** Tells this share (0 to 1) of those whose protocol has a word for it, and that were not told, that the end is near. */
+  tell(_reason: DrainReason, _share: number): void {}
+
+  /** What keeps this connection open. */
+  workOn(_socket: Socket): Work {
+    return { kind: 'connection' };
   }
 
   /** Destroys whatever is open. Returns what was cut off by that: not what was being closed already. */

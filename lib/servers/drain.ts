@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import type { Connections } from './connections.ts';
+import type { Connections, DrainReason } from './connections.ts';
+import type { Countdown } from './countdown.ts';
 import type { Mover } from './mover.ts';
 
 /** What became of the connections that were open when the drain began. */
@@ -17,8 +18,6 @@ export interface DrainLimits {
   readonly idle: number;
   /** When half-sent requests are given up. */
   readonly halfSent: number;
-  /** When everything that is left is cut off. */
-  readonly total: number;
 }
 
 /** How a drain ended. */
@@ -30,8 +29,12 @@ export type DrainEnd =
 /** What a drain is told. */
 export interface DrainOrder {
   readonly limits: DrainLimits;
-  /** Aborts to cut everything off now. */
-  readonly force: AbortSignal;
+  /** When everything that is left is cut off. */
+  readonly countdown: Countdown;
+  /** What those are told who can be told before that. */
+  readonly reason: DrainReason;
+  /** Hears what was cut off, by its kind. */
+  readonly onCutOff?: (kind: string) => void;
   /** Aborts to serve again. */
   readonly cancel: AbortSignal;
   /** Gives connections to the successor; null where there is none, or none that can take them. */
@@ -40,20 +43,30 @@ export interface DrainOrder {
   readonly noMoreComing: Promise<unknown>;
 }
 
-/** How often some of many idle connections are closed, in milliseconds, where they are closed one after the other. */
+/** How often some of many connections are closed or told, in milliseconds, where that is done one after the other. */
 const spreadInterval = 100;
+
+/**
+ * How long before the end those are told who can be told, in milliseconds at most. Ten thousand WebSockets that come again
+ * within three quarters of a minute are two hundred a second, which a server bears that serves them all day.
+ */
+const longestFarewell = 60_000;
+
+/** Which part of that time telling them takes; in the rest they answer, and the last to be told need a round trip. */
+const tellingShare = 0.75;
 
 /**
  * Finishes what is in flight on `connections`, whose listener no longer accepts. An idle connection is not closed at
  * once: a request may be on the wire already and would be lost. It is told `Connection: close` with the next answer, or
  * ends by its keep-alive timeout as it would have without us. Those that outlast half of the time are closed bit by bit
- * over the other half: ten thousand clients that are closed in one moment connect again in one moment.
+ * over the other half: ten thousand clients that are closed in one moment connect again in one moment. For the same reason
+ * WebSockets are told bit by bit, before the end, that it is near.
  *
  * @param leave says how connections are to leave: by `announceClose()`, or by `move()`
  */
 export async function drain(
   connections: Connections,
-  { limits, force, cancel, noMoreComing }: DrainOrder,
+  { limits, countdown, reason, onCutOff, cancel, noMoreComing }: DrainOrder,
   leave: () => void,
 ): Promise<DrainEnd> {
   const atStart = connections.sockets.size;
@@ -67,18 +80,32 @@ export async function drain(
   const over = new AbortController();
   const cutOff = () => {
     connections.closeIdle();
+    // A hammer leaves no time to do so bit by bit, and one word costs nothing.
+    connections.tell(reason, 1);
+    for (const socket of connections.sockets) if (!socket.destroyed) onCutOff?.(connections.workOn(socket).kind);
     cut(connections.destroyAll());
     over.abort();
   };
   const timers = [
     after(limits.idle, () => connections.closeIdle()),
     after(limits.halfSent, () => cut(connections.closeHalfSent())),
-    after(limits.total, cutOff),
   ];
-  if (force.aborted) cutOff();
-  force.addEventListener('abort', cutOff, { once: true });
   const ended = new AbortController();
-  spreadIdle(connections, limits.total / 2, ended.signal);
+  countdown.over.addEventListener('abort', cutOff, { once: true, signal: ended.signal });
+  if (countdown.over.aborted) cutOff();
+  let plan = new AbortController();
+  const planAnew = (left: number) => {
+    plan.abort();
+    plan = new AbortController();
+    const half = left / 2;
+    spread((share) => connections.closeIdle(share), { after: half, over: half }, plan.signal);
+    const farewell = Math.min(half, longestFarewell);
+    const telling = { after: left - farewell, over: farewell * tellingShare };
+    spread((share) => connections.tell(reason, share), telling, plan.signal);
+    // What is answered from now on is the last on its connection, be there a successor or not: nothing is begun any more.
+    spread(() => connections.announceClose(), { after: telling.after + telling.over, over: 0 }, plan.signal);
+  };
+  countdown.watch(planAnew, ended.signal);
   try {
     const emptied = Promise.race([noMoreComing, aborted(over.signal, ended.signal)]).then(() => connections.empty());
     await Promise.race([emptied, aborted(cancel, ended.signal)]);
@@ -91,21 +118,25 @@ export async function drain(
     return { how: 'drained', counts: { moved, drained, forced: forced.size } };
   } finally {
     for (const timer of timers) clearTimeout(timer);
-    force.removeEventListener('abort', cutOff);
+    plan.abort();
     ended.abort();
   }
 }
 
-/** Closes idle connections evenly over a second period as long as the first, which leaves them alone. */
-function spreadIdle(connections: Connections, period: number, ended: AbortSignal): void {
-  if (!Number.isFinite(period)) return;
-  let steps = Math.max(1, Math.floor(period / spreadInterval));
+/** Has `act` done to all, an even share of them at a time, and in the end to whatever is left. */
+function spread(
+  act: (share: number) => void,
+  { after: wait, over }: { readonly after: number; readonly over: number },
+  ended: AbortSignal,
+): void {
+  if (!Number.isFinite(wait)) return;
+  let steps = Math.max(1, Math.floor(over / spreadInterval));
   const step = () => {
-    connections.closeIdle(1 / steps);
+    act(1 / steps);
     steps = Math.max(1, steps - 1);
     timer = setTimeout(step, spreadInterval);
   };
-  let timer = setTimeout(step, period);
+  let timer = setTimeout(step, wait);
   ended.addEventListener('abort', () => clearTimeout(timer), { once: true });
 }
 

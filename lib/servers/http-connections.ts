@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net';
 import { TLSSocket, Server as TlsServer } from 'node:tls';
 import type { Json } from '../channel/frame.ts';
 import type { ConnectionMemory } from './connection-memory.ts';
-import { Connections, shareOf } from './connections.ts';
+import { Connections, type DrainReason, shareOf, type Work } from './connections.ts';
 import { FrontListener } from './front-listener.ts';
 import { HttpArrivals } from './http-arrivals.ts';
 import { HttpDepartures, type Survey } from './http-departures.ts';
@@ -12,6 +12,8 @@ import { Luggage } from './luggage.ts';
 import type { Mover } from './mover.ts';
 import { RequestCounts } from './request-counts.ts';
 import { onRequestStart, type RequestStart } from './request-start.ts';
+import { Upgrades } from './upgrades.ts';
+import { closeCodes } from './websocket-farewell.ts';
 
 /** What a half-sent request is answered with: Node's own words for a request that took too long. */
 const requestTimeout = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
@@ -35,6 +37,14 @@ type Handshakes = 'none' | 'told' | 'unknown';
 
 type Answering = Socket & { [symbol: symbol]: ServerResponse | undefined };
 
+/**
+ * Where a connection keeps when its last request began, for those who ask what a drain waits for. A property, as the
+ * response itself: 20 ns a request.
+ */
+const requestBegan = Symbol('when the last request began');
+
+type Timed = Socket & { [requestBegan]?: number };
+
 /** The connections of an `http` or `https` server. */
 export class HttpConnections extends Connections {
   readonly #server: HttpServer;
@@ -52,6 +62,7 @@ export class HttpConnections extends Connections {
   readonly #counts: RequestCounts;
   #luggage: Luggage;
   readonly #arrivals: HttpArrivals;
+  readonly #upgrades: Upgrades;
   #handshakes: Handshakes;
   readonly #stopListening: () => void;
 
@@ -64,6 +75,7 @@ export class HttpConnections extends Connections {
     this.#counts = new RequestCounts(server);
     this.#luggage = new Luggage(this.#counts, null);
     this.#arrivals = new HttpArrivals(server, this.#front, this.#counts);
+    this.#upgrades = new Upgrades(server);
     this.#handshakes = (server as Server) instanceof TlsServer ? 'told' : 'none';
     // The 'connection' of an https server is the bare socket; what HTTP reads is the encrypted one on top of it. The
     // two are one connection, so the one takes the place of the other.
@@ -146,8 +158,24 @@ export class HttpConnections extends Connections {
     return halfSent;
   }
 
+  override tell(reason: DrainReason, share: number): void {
+    this.#upgrades.tell(closeCodes[reason], share);
+  }
+
+  override workOn(socket: Socket): Work {
+    const response = this.#lastResponseOn(socket);
+    if (response !== undefined && isUnfinished(response)) {
+      return { kind: 'answer', path: pathOf(response), ...sinceOf(socket) };
+    }
+    const upgraded = this.#upgrades.kindOf(socket);
+    if (upgraded !== null) return { kind: upgraded };
+    if (!this.#awaitsRequest(socket)) return { kind: 'other' };
+    return { kind: isSilent(socket) ? 'silent connection' : 'unfinished request' };
+  }
+
   override forget(): void {
     this.#stopListening();
+    this.#upgrades.forget();
     if (this.#leaving.how === 'moved') this.#leaving.departures.stop();
   }
 
@@ -162,6 +190,7 @@ export class HttpConnections extends Connections {
       this.#close(response);
     }
     (socket as Answering)[this.#lastResponse] = response;
+    (socket as Timed)[requestBegan] = performance.now();
   }
 
   #lastResponseOn(socket: Socket): ServerResponse | undefined {
@@ -252,6 +281,16 @@ export class HttpConnections extends Connections {
 
 function emptySurvey(): Survey {
   return { between: new Map(), busy: [] };
+}
+
+/** What was asked for. A query may hold a token, and is nobody's affair. */
+function pathOf({ req }: ServerResponse): string {
+  return (req.url ?? '').replace(/[?#].*$/s, '');
+}
+
+function sinceOf(socket: Socket): { since?: number } {
+  const since = (socket as Timed)[requestBegan];
+  return since === undefined ? {} : { since };
 }
 
 /** Whether the request has come whole and its answer has gone. */

@@ -1,14 +1,23 @@
+import { Countdown } from '../../lib/servers/countdown.ts';
 import type { DrainLimits, DrainOrder } from '../../lib/servers/drain.ts';
 import { never } from './never.ts';
 
+/** How long the parts of a drain, and all of it, may take. */
+export interface DrainTimes extends DrainLimits {
+  readonly total: number;
+}
+
 /** No limit: what ends such a drain is that nothing is open any more. */
-export const unlimited: DrainLimits = {
+export const unlimited: DrainTimes = {
   idle: Number.POSITIVE_INFINITY,
   halfSent: Number.POSITIVE_INFINITY,
   total: Number.POSITIVE_INFINITY,
 };
 
-/** A drain without a successor, within these limits. */
-export function drainOrder(limits: Partial<DrainLimits> = {}, force = never, cancel = never): DrainOrder {
-  return { limits: { ...unlimited, ...limits }, force, cancel, mover: null, noMoreComing: Promise.resolve() };
+/** A drain without a successor, within these limits; `force` is the hammer. */
+export function drainOrder(times: Partial<DrainTimes> = {}, force = never, cancel = never): DrainOrder {
+  const { total, ...limits } = { ...unlimited, ...times };
+  const countdown = new Countdown(force.aborted ? 0 : total);
+  force.addEventListener('abort', () => countdown.shorten(0));
+  return { limits, countdown, reason: 'shutdown', cancel, mover: null, noMoreComing: Promise.resolve() };
 }

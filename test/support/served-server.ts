@@ -2,11 +2,11 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Server } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import type { DrainEnd, DrainLimits } from '../../lib/servers/drain.ts';
+import type { DrainEnd } from '../../lib/servers/drain.ts';
 import { Listener } from '../../lib/servers/listener.ts';
 import { Served } from '../../lib/servers/served.ts';
 import { makeCertificate } from './certificate.ts';
-import { drainOrder } from './drain-order.ts';
+import { type DrainTimes, drainOrder } from './drain-order.ts';
 import { eventually } from './eventually.ts';
 import { never } from './never.ts';
 import { RawClient } from './raw-client.ts';
@@ -63,7 +63,7 @@ export class ServedServer implements AsyncDisposable {
   }
 
   /** Stops accepting and drains. */
-  drain(limits: Partial<DrainLimits> = {}, force = never, cancel = never): Promise<DrainEnd> {
+  drain(limits: Partial<DrainTimes> = {}, force = never, cancel = never): Promise<DrainEnd> {
     this.served.stopAccepting();
     return this.served.drain(drainOrder(limits, force, cancel));
   }
