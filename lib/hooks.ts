@@ -1,7 +1,7 @@
 import { Deadline, untilAborted } from './channel/deadline.ts';
 import { HandoffError } from './fd/handoff-error.ts';
 import type { Mode } from './handoff/predecessor.ts';
-import { checkLaunch, type Launch, type LaunchOptions } from './process/start.ts';
+import { checkLaunch, type Launch, type LaunchOptions, withChanges } from './process/launch.ts';
 import type { BindHooks, BoundListener, WantedListener } from './servers/index.ts';
 
 /** Who has come to succeed this process, or to serve beside it. */
@@ -89,7 +89,7 @@ export class Hooks implements BindHooks {
     const prepare = async () => {
       const changes = (await this.#hooks.beforeSpawn?.({ ...launch, env: { ...launch.env } })) ?? {};
       checkLaunch(changes);
-      return { ...launch, ...changes };
+      return withChanges(launch, changes);
     };
     return this.#run('beforeSpawn', prepare, this.#times.readyTimeout, signal);
   }

@@ -86,12 +86,12 @@ export type {
 export type { PhaseName } from './phase.ts';
 export type { Exit } from './process/child.ts';
 export type { HostedProgram } from './process/hosted-program.ts';
+export type { Launch, LaunchOptions } from './process/launch.ts';
 export type { Preflight, PreflightCheck, PreflightCommand } from './process/preflight.ts';
 export type { Convention } from './process/program-variables.ts';
 export type { SignalAction } from './process/signal-map.ts';
 export { type SignalPreset, signalPresets } from './process/signal-presets.ts';
 export type { SignalHooks } from './process/signals.ts';
-export type { Launch, LaunchOptions } from './process/start.ts';
 export { SuccessorError } from './process/successor-error.ts';
 export type { PassedDescriptor } from './process/systemd/listen-fds.ts';
 export type { WorkerPool } from './process/worker-pool.ts';

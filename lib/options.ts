@@ -7,11 +7,11 @@ import { authorizeSameUser } from './handoff/reception.ts';
 import { checkHooks, type LifecycleHooks } from './hooks.ts';
 import type { Handoff } from './index.ts';
 import { defaultRepeatWithin } from './process/given-orders.ts';
+import { checkLaunch } from './process/launch.ts';
 import { PidFile } from './process/pid-file.ts';
 import type { Preflight } from './process/preflight.ts';
 import type { SignalMap } from './process/signal-map.ts';
 import { presetLimit, type SignalPreset, signalMap } from './process/signal-presets.ts';
-import { checkLaunch } from './process/start.ts';
 import type { PassedDescriptor } from './process/systemd/listen-fds.ts';
 import type { StoreChoice } from './process/systemd/service.ts';
 

@@ -4,9 +4,9 @@ import type { NamedDescriptor } from './handoff/manifest.ts';
 import { readTimeout, type Settings } from './options.ts';
 import { firstInherited } from './process/environment.ts';
 import type { HostPlan } from './process/hosted-program.ts';
+import { checkLaunch, launchOf } from './process/launch.ts';
 import { type Convention, conventions } from './process/program-variables.ts';
 import { parseReadiness, type Readiness } from './process/readiness.ts';
-import { checkLaunch, launchOf } from './process/start.ts';
 import { receives } from './servers/index.ts';
 
 /** Which program is to serve, and how it is told what it needs. */
@@ -81,7 +81,8 @@ export function readProgramOptions(
     ...launchOf({
       command,
       ...(args === undefined ? {} : { args }),
-      ...(env === undefined ? {} : { env }),
+      // It is a part of this process and not its successor: what this process has made of its environment is for it.
+      env: env ?? process.env,
       ...(cwd === undefined ? {} : { cwd }),
     }),
     choose: chooser(options.names),

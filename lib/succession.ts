@@ -28,8 +28,9 @@ import { Pause } from './pause.ts';
 import { type Owning, type Phase, pauseOf } from './phase.ts';
 import { PidFilePost } from './pid-file-post.ts';
 import type { CapturedStderr } from './process/captured-stderr.ts';
-import { execInPlace, imageOf } from './process/exec-in-place.ts';
+import { execInPlace, type Image, imageOf } from './process/exec-in-place.ts';
 import { withGivenControl } from './process/given-control.ts';
+import { isOwnProgram, type Launch, type LaunchOptions, launchOf, requireStartable } from './process/launch.ts';
 import { flushOutput, leave } from './process/leave.ts';
 import { endFailed, type Meeting, startSuccessor, successionOf } from './process/meeting.ts';
 import { isClusterWorker, leaveWithPrimary } from './process/pool-membership.ts';
@@ -38,7 +39,6 @@ import { defaultPreflight, type Preflight, passPreflight } from './process/prefl
 import type { Rehearsal } from './process/rehearsal.ts';
 import { type Membership, roster } from './process/roster.ts';
 import type { SignalListeners, SignalOrder } from './process/signals.ts';
-import { isOwnProgram, type Launch, launchOf } from './process/start.ts';
 import { recordForExec, type Survival } from './process/survival.ts';
 import { PassedInheritance } from './process/systemd/passed-inheritance.ts';
 import { type Service, withServiceVariables } from './process/systemd/service.ts';
@@ -296,7 +296,7 @@ export class Succession {
   async upgrade(options: UpgradeOptions, listener?: UpgradeListener): Promise<number> {
     const mode = options.keep === true ? 'keep' : 'replace';
     const prepare = async (signal: AbortSignal) => {
-      const launch = await this.#hooks.beforeSpawn(launchOf(options), signal);
+      const launch = await this.#launch(options, signal);
       await this.#passPreflight(options.preflight ?? false, launch, signal);
       // Another program may know nothing of this library, and gets what it needs to serve without it.
       const listeners = options.command === undefined && isOwnProgram(launch) ? null : this.estate.descriptors;
@@ -328,9 +328,9 @@ export class Succession {
     const attempt = new Attempt(options.signal);
     this.#standing.enter({ is: 'rehearsing', attempt });
     this.#offerEnded = attempt.ended;
-    let image: Launch;
+    let image: Image;
     try {
-      image = imageOf(await this.#hooks.beforeSpawn(launchOf(options), attempt.signal));
+      image = imageOf(await this.#launch(options, attempt.signal));
       await this.#passPreflight(options.preflight ?? defaultPreflight(image), image, attempt.signal);
       requirePhase(this.#standing.phase, 'rehearsing');
       this.#standing.enter({ is: 'draining-in-place', mover, survivors });
@@ -662,6 +662,13 @@ export class Succession {
     if (this.#standing.isIn('serving')) this.#announcements.inBackground(this.#acceptLate());
   }
 
+  /** How the next version is started: as this process was, with what the call and then the hook gives in its place. */
+  async #launch(options: LaunchOptions, signal: AbortSignal): Promise<Launch> {
+    const launch = await this.#hooks.beforeSpawn(launchOf(options), signal);
+    requireStartable(launch);
+    return launch;
+  }
+
   /** Resolves when the next version may be started. */
   #passPreflight(preflight: Preflight, launch: Launch, signal: AbortSignal): Promise<void> {
     const introduction = () => introductionLine(this.generation, this.estate.descriptors);
@@ -863,7 +870,7 @@ export class Succession {
     this.#life.keep();
   }
 
-  #exec(image: Launch, states: readonly SavedState[], { connections }: Survivors): never {
+  #exec(image: Image, states: readonly SavedState[], { connections }: Survivors): never {
     const descriptors = [...this.estate.descriptors, ...this.#control.named];
     using record = recordForExec(this.generation, descriptors, states, connections);
     const surviving = [...descriptors.map(({ fd }) => fd), ...connections.map(({ descriptor }) => descriptor.fd)];

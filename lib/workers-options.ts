@@ -1,8 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
 import { checkOptionNames } from './fd/option-names.ts';
 import { readTimeout, type Settings } from './options.ts';
-import { scriptOfThisProcess } from './process/start.ts';
+import { scriptOfThisProcess, throughLinks } from './process/start.ts';
 import type { PoolPlan } from './process/worker-pool.ts';
 
 /** How many workers to fork, and how; everything has a default. */
@@ -61,7 +60,8 @@ export function readWorkersOptions(
   if (typeof env !== 'object' || env === null) throw invalid(`The "env" option must be an object. Received ${env}`);
   return {
     count,
-    script: resolve(path),
+    // Its own is as it was written, from the folder of the start; another one is from the current folder.
+    script: script === undefined ? path : throughLinks(path),
     args: args ?? (script === undefined ? (own?.args ?? []) : []),
     cwd: own?.cwd ?? process.cwd(),
     env,

@@ -45,6 +45,52 @@ export const readyVariable = 'FD_HANDOFF_READY_FD';
  */
 export const preflightVariable = 'FD_HANDOFF_PREFLIGHT';
 
+/**
+ * The channel that `fork()` gives a child of Node's, and the place of a `node:cluster` worker. Node removes them from
+ * `process.env` when it has read them.
+ */
+export const nodeChannelVariable = 'NODE_CHANNEL_FD';
+const nodeChannelModeVariable = 'NODE_CHANNEL_SERIALIZATION_MODE';
+const nodeWorkerVariable = 'NODE_UNIQUE_ID';
+
+/**
+ * The variables that tell one process, and no other that has them, about its descriptors or its number: in another one the
+ * descriptor is something else, or the number somebody else's.
+ */
+export const forOneProcess: readonly string[] = [
+  reexecVariable,
+  channelVariable,
+  ordinalVariable,
+  workerVariable,
+  stderrVariable,
+  readyVariable,
+  preflightVariable,
+  listenFdsVariable,
+  listenFdNamesVariable,
+  listenPidVariable,
+  'LISTEN_PIDFDID',
+  'WATCHDOG_PID',
+  nodeChannelVariable,
+  nodeChannelModeVariable,
+  nodeWorkerVariable,
+];
+
+/** The names that were taken from `process.env`; whoever has taken one passes it on by itself, if it is to be passed on. */
+const taken = new Set<string>();
+
+/** Reads and removes a variable: what this process starts would take it for its own. */
+export function takeVariable(environment: NodeJS.ProcessEnv, name: string): string | undefined {
+  const value = environment[name];
+  delete environment[name];
+  if (environment === process.env) taken.add(name);
+  return value;
+}
+
+/** Whether a variable of the start was taken by this library. */
+export function wasTaken(name: string): boolean {
+  return taken.has(name);
+}
+
 /** What a spawned successor inherits from its predecessor. */
 export interface InheritedChannel {
   readonly control: OwnedFd;
@@ -149,12 +195,6 @@ function closeProgramDescriptors(environment: NodeJS.ProcessEnv): void {
   close(parseNumber(readyVariable, ready));
   const listeners = parseNumber(listenFdsVariable, count ?? '0');
   for (let fd = 3; fd < 3 + listeners; fd++) close(fd);
-}
-
-function takeVariable(environment: NodeJS.ProcessEnv, name: string): string | undefined {
-  const value = environment[name];
-  delete environment[name];
-  return value;
 }
 
 function parseNumber(variable: string, text: string): number {

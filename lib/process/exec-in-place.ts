@@ -1,19 +1,20 @@
-import { resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { getCloseOnExec, getNonBlocking, setCloseOnExec, setNonBlocking } from '../fd/descriptor.ts';
 import { exec } from '../fd/exec.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
+import { notStarted } from './child.ts';
 import { reexecVariable } from './environment.ts';
-import type { Launch } from './start.ts';
+import { findExecutable } from './executable.ts';
+import type { Launch } from './launch.ts';
 
 const standardStreams = [0, 1, 2];
 
 /**
- * Replaces the program of this process by `image`, whose command is a path. The PID stays, and so do the descriptors
+ * Replaces the program of this process by `image`. The PID stays, and so do the descriptors
  * `surviving` and nothing else. Returns only by throwing ERR_HANDOFF_EXEC_FAILED, with everything as it was before.
  */
-export function execInPlace(image: Launch, record: OwnedFd, surviving: readonly number[]): never {
+export function execInPlace(image: Image, record: OwnedFd, surviving: readonly number[]): never {
   const undo: (() => void)[] = [];
   try {
     for (const fd of [...surviving, record.fd]) keepOpen(fd, undo);
@@ -26,16 +27,29 @@ export function execInPlace(image: Launch, record: OwnedFd, surviving: readonly 
     const before = process.cwd();
     process.chdir(image.cwd);
     undo.push(() => process.chdir(before));
-    exec(image.command, [image.command, ...image.args], { ...image.env, [reexecVariable]: String(record.fd) });
+    exec(image.file, [image.command, ...image.args], { ...image.env, [reexecVariable]: String(record.fd) });
   } catch (error) {
     for (const step of undo.reverse()) step();
     throw execFailed(image, error as Error);
   }
 }
 
-/** The same with a path in place of a name: execve(2) takes what is in the folder, and searches no PATH. */
-export function imageOf(launch: Launch): Launch {
-  return { ...launch, command: resolve(launch.cwd, launch.command) };
+/** A launch whose program was found: execve(2) takes a path, and the program is told the name. */
+export interface Image extends Launch {
+  readonly file: string;
+}
+
+/**
+ * Finds the program of the next image as a start in its folder and with its `PATH` would.
+ *
+ * @throws ERR_HANDOFF_EXEC_FAILED where there is none that may be run
+ */
+export function imageOf(launch: Launch): Image {
+  try {
+    return { ...launch, file: findExecutable(launch) };
+  } catch (error) {
+    throw notStarted({ name: 'next image', others: 'this process serves on' }, error, launch);
+  }
 }
 
 /** Throws where an exec cannot be: it would take the main thread along. */
@@ -69,7 +83,7 @@ function makeBlocking(fd: number, undo: (() => void)[]): void {
   }
 }
 
-function execFailed({ command }: Launch, cause: Error): HandoffError {
+function execFailed({ command }: Image, cause: Error): HandoffError {
   return new HandoffError(
     'ERR_HANDOFF_EXEC_FAILED',
     `This process could not be replaced by ${command}: ${cause.message}. It serves on.`,

@@ -1,9 +1,15 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Launch } from './start.ts';
+
+/** What a program is looked for with. */
+export interface Sought {
+  readonly command: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+}
 
 /** The path of the program, found as execvp(3) would; throws ENOENT where there is none, EACCES where none may be run. */
-export function findExecutable({ command, env, cwd }: Omit<Launch, 'args'>): string {
+export function findExecutable({ command, env, cwd }: Sought): string {
   const folders = command.includes('/') ? [''] : (env.PATH ?? '/usr/bin:/bin').split(':');
   let code = 'ENOENT';
   for (const folder of folders) {

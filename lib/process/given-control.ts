@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { controlVariable } from './environment.ts';
+import { controlVariable, takeVariable } from './environment.ts';
 
 /** What the variable said: it is removed when it is read, and the process's other handoffs may ask later. */
 let given: string | null = null;
@@ -9,8 +9,7 @@ let given: string | null = null;
  * does. The variable is removed: a helper that this process starts would take over from it.
  */
 export function takeGivenControl(environment: NodeJS.ProcessEnv = process.env): string | null {
-  const path = environment[controlVariable];
-  delete environment[controlVariable];
+  const path = takeVariable(environment, controlVariable);
   // Absolute at once, as a path that the program gives.
   if (path !== undefined && path !== '') given = path.startsWith('@') ? path : resolve(path);
   return given;

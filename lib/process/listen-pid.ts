@@ -1,6 +1,6 @@
 import { listenPidVariable } from './environment.ts';
 import { findExecutable } from './executable.ts';
-import type { Launch } from './start.ts';
+import type { Launch } from './launch.ts';
 
 /**
  * The command line that runs a program with its own process id in `LISTEN_PID`. Only the child knows it, and a program that

@@ -1,7 +1,7 @@
 import { setCloseOnExec } from '../fd/descriptor.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import { receives } from '../servers/index.ts';
-import { firstInherited } from './environment.ts';
+import { firstInherited, takeVariable } from './environment.ts';
 import { type PassedDescriptor, takePassedDescriptors } from './systemd/listen-fds.ts';
 
 /** `host:port=fd;/path=fd`: the sockets of Perl's start_server(1), which keeps them for all that it starts. */
@@ -40,11 +40,7 @@ const numberedPassings: readonly NumberedPassing[] = [
  * @throws ERR_HANDOFF_PROTOCOL for variables of `LISTEN_FDS` that are malformed
  */
 export function takePassed(listenFds: boolean, environment: NodeJS.ProcessEnv = process.env): PassedDescriptor[] {
-  const values = numberedPassings.map((passing) => {
-    const value = environment[passing.variable];
-    delete environment[passing.variable];
-    return { passing, value };
-  });
+  const values = numberedPassings.map((passing) => ({ passing, value: takeVariable(environment, passing.variable) }));
   const passed = listenFds ? takePassedDescriptors(environment) : [];
   for (const { passing, value } of values) {
     if (passed.length === 0 && value !== undefined) passed.push(...own(passing, value));

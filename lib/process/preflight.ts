@@ -4,8 +4,7 @@ import { HandoffError } from '../fd/handoff-error.ts';
 import { ReadyPipe } from '../handoff/ready-pipe.ts';
 import { Child, notStarted, type Part } from './child.ts';
 import { preflightVariable } from './environment.ts';
-import { checkExecutable } from './executable.ts';
-import { isOwnProgram, type Launch } from './start.ts';
+import { isOwnProgram, type Launch } from './launch.ts';
 import { SuccessorError } from './successor-error.ts';
 
 /** Looks at the next version in the application's own way: throwing calls the handoff off. */
@@ -54,18 +53,10 @@ export async function passPreflight(preflight: Preflight, options: PreflightOpti
 
 /**
  * What `reexec()` asks of its next image where the caller asks for nothing else. Another program may not know this library,
- * and would serve for real if it were rehearsed: it must exist and be executable.
+ * and would serve for real if it were rehearsed: that it was found has to do.
  */
 export function defaultPreflight(image: Launch): Preflight {
-  return isOwnProgram(image) ? true : () => checkProgram(image);
-}
-
-function checkProgram(image: Launch): void {
-  try {
-    checkExecutable(image.command);
-  } catch (error) {
-    throw notStarted({ name: 'next image', others }, error, image);
-  }
+  return isOwnProgram(image);
 }
 
 async function rehearse({ launch, introduction }: PreflightOptions, signal: AbortSignal): Promise<void> {

@@ -16,8 +16,9 @@ import {
   readyVariable,
   stderrVariable,
 } from './environment.ts';
+import type { Launch } from './launch.ts';
 import { withListenPid } from './listen-pid.ts';
-import type { Launch, Start } from './start.ts';
+import type { Start } from './start.ts';
 import { SuccessorError } from './successor-error.ts';
 
 export interface SpawnOptions extends Launch {

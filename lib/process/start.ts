@@ -1,5 +1,16 @@
-import { realpathSync } from 'node:fs';
-import { isAbsolute, join, relative } from 'node:path';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
+import {
+  type CommandLine,
+  commandLineOfThisProcess,
+  type NodeArguments,
+  type Source,
+  sourceOf,
+  splitArguments,
+} from './start/command-line.ts';
+import { environmentOfStart, variableOfStart } from './start/environment.ts';
+import { folderOfStart } from './start/folder.ts';
+import { Runtime } from './start/runtime.ts';
 
 /** How this process was started: what it takes to start its next version in the same way. */
 export interface Start {
@@ -15,108 +26,76 @@ export interface StartedScript {
   readonly cwd: string;
 }
 
-/** How the next version is to be started: a program in a folder, with the environment that it gets. */
-export interface Launch extends Start {
-  readonly env: NodeJS.ProcessEnv;
-}
-
-/** What of a launch is given; what is not is as it was when this process was started. */
-export interface LaunchOptions {
-  readonly command?: string;
-  readonly args?: readonly string[];
-  readonly env?: NodeJS.ProcessEnv;
-  readonly cwd?: string;
-}
-
-// Read when the module is loaded, before the application can change its working directory: a relative script would not
-// be found from another one.
-const realFolder = currentFolder();
-const folder = logicalFolder(realFolder);
+// Read when the module is loaded, before the application can change more of it: its working directory, its arguments, or
+// what a link leads to.
+const executable = isSingleExecutable();
+const optionCount = process.execArgv.length;
+const current = currentFolder();
+const folder = folderOfStart({
+  current,
+  pwd: variableOfStart('PWD'),
+  script: () => split(commandLineOfThisProcess()).script,
+  // A worker thread's is its own script.
+  found: isMainThread ? process.argv[1] : undefined,
+});
+const runtime = new Runtime(process.argv0, { cwd: folder, PATH: variableOfStart('PATH') }, process.execPath);
 
 /**
- * The command line and working directory of this process's start. Paths go through the symbolic links that they were
- * started through: a deployment that points `current` to another release is followed.
+ * The command line and working directory of this process's start, as they were written: whatever links they were written
+ * through are followed anew, Node's own included.
  */
 export function startOfThisProcess(): Start {
-  return {
-    command: process.execPath,
-    args: [...process.execArgv, ...process.argv.slice(1, 2).map(throughLinks), ...process.argv.slice(2)],
-    cwd: folder,
-  };
+  return { command: runtime.command, args: commandLineOfThisProcess().args, cwd: folder };
 }
 
-/** The script of this process's start, through the same links; null where there is none (`node -e`). */
+/** What of this process's start cannot be had again; null where all of it can. */
+export function lossOfStart(): string | null {
+  const { missing } = runtime;
+  return missing === null ? null : `${missing} is not there any more`;
+}
+
+/** Whether a command means what runs this process, and not a program that may not know this library. */
+export function isOwnRuntime(command: string): boolean {
+  return runtime.is(command);
+}
+
+/** Where this process's program comes from: what came on standard input is not to be had again. */
+export function sourceOfThisProcess(): Source {
+  const { NODE_OPTIONS } = environmentOfStart();
+  return sourceOf(split(commandLineOfThisProcess()), executable, NODE_OPTIONS);
+}
+
+/** The script of this process's start, as it was written; null where there is none (`node -e`). */
 export function scriptOfThisProcess(): StartedScript | null {
-  const [, script, ...args] = process.argv;
-  return script === undefined ? null : { script: throughLinks(script), args, cwd: folder };
+  const { script, args } = split(commandLineOfThisProcess());
+  return script === null ? null : { script, args, cwd: folder };
 }
 
-/** How a version is started that `options` say this much of. Another program gets none of this one's arguments. */
-export function launchOf(options: LaunchOptions): Launch {
-  const start = startOfThisProcess();
-  return {
-    command: options.command ?? start.command,
-    args: options.args ?? (options.command === undefined ? start.args : []),
-    env: options.env ?? process.env,
-    cwd: options.cwd ?? start.cwd,
-  };
+/**
+ * The path that `path` is from the current folder, through the links by which the folder of the start was entered: what
+ * `current` leads to by then is what is meant.
+ */
+export function throughLinks(path: string): string {
+  const absolute = resolve(path);
+  if (current === null) return absolute;
+  const inside = relative(current, absolute);
+  return inside.startsWith('..') || isAbsolute(inside) ? absolute : join(folder, inside);
 }
 
-const launchFields: readonly string[] = ['command', 'args', 'env', 'cwd'] satisfies (keyof LaunchOptions)[];
-
-/** Throws a TypeError for what is no part of a launch. */
-export function checkLaunch(
-  options: { readonly [field in keyof LaunchOptions]: LaunchOptions[field] | undefined },
-): void {
-  if (typeof options !== 'object' || options === null) throw wrongType('What is launched', 'an object', options);
-  const unknown = Object.keys(options).find((field) => !launchFields.includes(field));
-  if (unknown !== undefined) throw wrongType(`"${unknown}"`, `one of ${launchFields.join(', ')}`, unknown);
-  const { command, args, env, cwd } = options;
-  if (command !== undefined && !isPath(command)) throw wrongType('"command"', 'a non-empty string', command);
-  if (args !== undefined && !(Array.isArray(args) && args.every((argument) => typeof argument === 'string'))) {
-    throw wrongType('"args"', 'an array of strings', args);
-  }
-  if (env !== undefined && (typeof env !== 'object' || env === null)) throw wrongType('"env"', 'an object', env);
-  if (cwd !== undefined && !isPath(cwd)) throw wrongType('"cwd"', 'a non-empty string', cwd);
+function split({ args }: CommandLine): NodeArguments {
+  return splitArguments(args, optionCount, executable);
 }
 
-function isPath(value: unknown): boolean {
-  return typeof value === 'string' && value !== '';
+/** Whether the program is a part of the executable, and no argument names it. */
+function isSingleExecutable(): boolean {
+  const sea = process.getBuiltinModule?.('node:sea') as { isSea?: () => boolean } | undefined;
+  return sea?.isSea?.() === true;
 }
 
-function wrongType(what: string, expected: string, received: unknown): TypeError {
-  return Object.assign(new TypeError(`${what} must be ${expected}. Received ${typeof received}`), {
-    code: 'ERR_INVALID_ARG_TYPE',
-  });
-}
-
-/** Whether it is this process's own program: any other may not know this library. */
-export function isOwnProgram({ command }: Launch): boolean {
-  return command === process.execPath;
-}
-
-function currentFolder(): string {
+function currentFolder(): string | null {
   try {
     return process.cwd();
   } catch {
-    // The folder was removed under us. An upgrade will fail with a clear ENOENT then; importing must not.
-    return '/';
+    return null;
   }
-}
-
-/** `$PWD` keeps the links that `process.cwd()` has resolved, if it speaks of the same folder at all. */
-function logicalFolder(real: string): string {
-  const logical = process.env.PWD;
-  if (logical === undefined || !isAbsolute(logical)) return real;
-  try {
-    return realpathSync(logical) === real ? logical : real;
-  } catch {
-    return real;
-  }
-}
-
-/** Node makes the script's path absolute with the resolved folder; this puts the unresolved one back. */
-function throughLinks(script: string): string {
-  const inside = relative(realFolder, script);
-  return inside.startsWith('..') || isAbsolute(inside) ? script : join(folder, inside);
 }

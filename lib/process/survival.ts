@@ -17,7 +17,7 @@ import {
   verifyDescriptor,
 } from '../handoff/manifest.ts';
 import type { SavedState } from '../handoff/state.ts';
-import { reexecVariable } from './environment.ts';
+import { reexecVariable, takeVariable } from './environment.ts';
 
 /** What is written down before an exec, for the image after it. */
 interface Record {
@@ -54,8 +54,7 @@ export class Survival extends InheritedDescriptors implements Inheritance, Dispo
    * that this process starts would take descriptors for its own that it does not have.
    */
   static take(environment: NodeJS.ProcessEnv = process.env): Survival | null {
-    const value = environment[reexecVariable];
-    delete environment[reexecVariable];
+    const value = takeVariable(environment, reexecVariable);
     if (value === undefined) return null;
     if (!/^\d{1,9}$/.test(value)) throw unreadable(value, 'it is no descriptor number');
     using file = new OwnedFd(Number(value), 'the record of what survived the exec');

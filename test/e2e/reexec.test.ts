@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { LoadClient } from '../../bench/load-client.ts';
@@ -31,7 +32,10 @@ test('an exec that fails leaves the process serving, with nothing leaked', async
   const program = scene.server();
   const port = await portOf(program);
   const before = readdirSync(`/proc/${program.pid}/fd`).length;
-  for (const command of ['/no/such/program', scene.folder]) {
+  // Nothing and a folder are found out at once, what is no program by execve(2) alone, when everything is stopped.
+  const noProgram = join(scene.folder, 'no-program');
+  writeFileSync(noProgram, 'neither a binary nor a script', { mode: 0o755 });
+  for (const command of ['/no/such/program', scene.folder, noProgram]) {
     await ask({ port }, '/admin/reexec', { command, preflight: false });
     await program.event('reexec-failed', ({ message }) => String(message).includes(command));
     expect((await ask({ port })).servedBy).toBe(program.pid);
@@ -39,6 +43,7 @@ test('an exec that fails leaves the process serving, with nothing leaked', async
   expect(program.told.filter(({ event }) => event === 'reexec-failed')).toMatchObject([
     { code: 'ERR_HANDOFF_EXEC_FAILED' },
     { code: 'ERR_HANDOFF_EXEC_FAILED' },
+    { code: 'ERR_HANDOFF_EXEC_FAILED', message: expect.stringContaining('ENOEXEC') },
   ]);
   await expect.poll(() => readdirSync(`/proc/${program.pid}/fd`).length).toBeLessThanOrEqual(before);
   await ask({ port }, '/admin/reexec', {});

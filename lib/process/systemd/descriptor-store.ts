@@ -1,4 +1,5 @@
 import { HandoffError } from '../../fd/handoff-error.ts';
+import { takeVariable } from '../environment.ts';
 import type { NotifySocket } from './notify.ts';
 
 /** How many descriptors the manager keeps for this service; set by systemd since 254, where there is a store at all. */
@@ -9,8 +10,7 @@ const nameForm = /^[ -9;-~]{1,255}$/;
 
 /** Reads and removes how many descriptors the manager keeps; null where it does not say. */
 export function takeStoreSize(environment: NodeJS.ProcessEnv = process.env): number | null {
-  const size = environment[storeSizeVariable];
-  delete environment[storeSizeVariable];
+  const size = takeVariable(environment, storeSizeVariable);
   return size !== undefined && /^\d{1,9}$/.test(size) ? Number(size) : null;
 }
 

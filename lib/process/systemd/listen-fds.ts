@@ -1,7 +1,13 @@
 import { setCloseOnExec } from '../../fd/descriptor.ts';
 import { HandoffError } from '../../fd/handoff-error.ts';
 import { OwnedFd } from '../../fd/owned-fd.ts';
-import { firstInherited, listenFdNamesVariable, listenFdsVariable, listenPidVariable } from '../environment.ts';
+import {
+  firstInherited,
+  listenFdNamesVariable,
+  listenFdsVariable,
+  listenPidVariable,
+  takeVariable,
+} from '../environment.ts';
 
 /** Since systemd 258 the process is named by the inode of its pidfd as well. */
 const listenPidfdIdVariable = 'LISTEN_PIDFDID';
@@ -29,9 +35,9 @@ export interface PassedDescriptor {
  *   which are closed then, or where one of them is not open
  */
 export function takePassedDescriptors(environment: NodeJS.ProcessEnv = process.env): PassedDescriptor[] {
-  const pid = take(environment, listenPidVariable);
-  const count = take(environment, listenFdsVariable);
-  const names = take(environment, listenFdNamesVariable);
+  const pid = takeVariable(environment, listenPidVariable);
+  const count = takeVariable(environment, listenFdsVariable);
+  const names = takeVariable(environment, listenFdNamesVariable);
   delete environment[listenPidfdIdVariable];
   if (pid === undefined || count === undefined) return [];
   // An ancestor's, which has not removed them.
@@ -47,12 +53,6 @@ export function takePassedDescriptors(environment: NodeJS.ProcessEnv = process.e
     );
   }
   return descriptors.map((descriptor, index) => ({ name: list[index] as string, descriptor }));
-}
-
-function take(environment: NodeJS.ProcessEnv, name: string): string | undefined {
-  const value = environment[name];
-  delete environment[name];
-  return value;
 }
 
 function readNumber(variable: string, text: string): number {

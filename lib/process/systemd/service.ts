@@ -1,5 +1,6 @@
 import type { Keeper } from '../../handoff/keeper.ts';
 import type { NamedDescriptor } from '../../handoff/manifest.ts';
+import { takeVariable } from '../environment.ts';
 import { controlGroupOf } from './control-group.ts';
 import { DescriptorStore, storeSizeVariable, takeStoreSize } from './descriptor-store.ts';
 import { type Assignments, NotifySocket, notifySocketVariable } from './notify.ts';
@@ -61,8 +62,7 @@ export class Service implements Disposable {
    * `withServiceVariables` puts them back for a successor. Null where there is no manager that can be told anything.
    */
   static take(choice: StoreChoice, environment: NodeJS.ProcessEnv = process.env): Service | null {
-    const path = environment[notifySocketVariable];
-    delete environment[notifySocketVariable];
+    const path = takeVariable(environment, notifySocketVariable);
     const interval = takeWatchdogInterval(environment);
     const size = takeStoreSize(environment);
     if (path === undefined || path === '') return null;

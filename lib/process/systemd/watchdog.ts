@@ -1,3 +1,4 @@
+import { takeVariable } from '../environment.ts';
 import type { NotifySocket } from './notify.ts';
 
 /** How long the manager waits between two signs of life, in microseconds, and whose they have to be. sd_watchdog_enabled(3). */
@@ -9,10 +10,8 @@ export const watchdogPidVariable = 'WATCHDOG_PID';
  * another process.
  */
 export function takeWatchdogInterval(environment: NodeJS.ProcessEnv = process.env): number | null {
-  const interval = environment[watchdogVariable];
-  const pid = environment[watchdogPidVariable];
-  delete environment[watchdogVariable];
-  delete environment[watchdogPidVariable];
+  const interval = takeVariable(environment, watchdogVariable);
+  const pid = takeVariable(environment, watchdogPidVariable);
   if (interval === undefined || !/^[1-9]\d{0,15}$/.test(interval)) return null;
   return pid === undefined || pid === String(process.pid) ? Number(interval) : null;
 }

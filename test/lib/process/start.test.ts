@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isOwnProgram, launchOf, startOfThisProcess } from '../../../lib/process/start.ts';
 import { libraryFile, outcome, runScript, typescriptOptions } from '../../support/child-script.ts';
 import { TemporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -27,29 +26,14 @@ async function start(cwd: string, args: string[], options: string[] = []) {
   return JSON.parse(stdout) as { command: string; args: string[]; cwd: string };
 }
 
-describe('what is launched', () => {
-  it('is this program as it was started, except what is given', () => {
-    expect(launchOf({})).toEqual({ ...startOfThisProcess(), env: process.env });
-    const given = { args: ['x.js'], env: { A: '1' }, cwd: '/srv' };
-    expect(launchOf(given)).toEqual({ ...given, command: process.execPath });
-    expect(isOwnProgram(launchOf(given))).toBe(true);
-  });
-
-  it('is another program without the arguments of this one', () => {
-    const launch = launchOf({ command: '/bin/true' });
-    expect(launch).toMatchObject({ command: '/bin/true', args: [] });
-    expect(isOwnProgram(launch)).toBe(false);
-  });
-});
-
 describe('the start of a process', () => {
-  it('keeps options, script and arguments, and the folder of the start: a relative script breaks after chdir', async () => {
+  it('keeps options, script and arguments as they were written, and the folder of the start', async () => {
     writeFileSync(folder.file('script.mjs'), tell);
     const real = realpathSync(folder.path);
     const found = await start(real, ['script.mjs', '--port', '80'], ['--no-deprecation']);
     expect(found).toEqual({
       command: process.execPath,
-      args: [...typescriptOptions.slice(0, 2), '--no-deprecation', join(real, 'script.mjs'), '--port', '80'],
+      args: [...typescriptOptions.slice(0, 2), '--no-deprecation', 'script.mjs', '--port', '80'],
       cwd: real,
     });
   });
@@ -60,9 +44,34 @@ describe('the start of a process', () => {
     const current = folder.file('current');
     symlinkSync('release-1', current);
     expect(await start(current, ['script.mjs'])).toMatchObject({
-      args: expect.arrayContaining([join(current, 'script.mjs')]),
+      args: expect.arrayContaining(['script.mjs']),
       cwd: current,
     });
+    expect(await start('/', [join(current, 'script.mjs')])).toMatchObject({
+      args: expect.arrayContaining([join(current, 'script.mjs')]),
+    });
+  });
+
+  it('keeps the folder that the program has left before it loaded the library', async () => {
+    writeFileSync(folder.file('script.mjs'), `process.chdir('/'); await import('./told.mjs');`);
+    writeFileSync(folder.file('told.mjs'), tell);
+    const real = realpathSync(folder.path);
+    expect((await start(real, ['script.mjs'])).cwd).toBe(real);
+    const { PWD: _, ...env } = process.env;
+    const child = spawn(process.execPath, [...typescriptOptions.slice(0, 2), 'script.mjs'], { cwd: real, env });
+    expect(JSON.parse((await outcome(child)).stdout).cwd).toBe(real);
+  });
+
+  it('has the script as it was written, and its arguments, for workers', async () => {
+    writeFileSync(
+      folder.file('script.mjs'),
+      `import { scriptOfThisProcess, throughLinks } from ${libraryFile('process/start.ts')};
+      console.log(JSON.stringify([scriptOfThisProcess(), throughLinks('x.js'), throughLinks('/y.js')]));`,
+    );
+    const current = folder.file('current');
+    symlinkSync('.', current);
+    const found: unknown = await start(current, ['./script.mjs', 'a']);
+    expect(found).toEqual([{ script: './script.mjs', args: ['a'], cwd: current }, join(current, 'x.js'), '/y.js']);
   });
 
   it('does not believe a PWD that speaks of another folder', async () => {
