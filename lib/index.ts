@@ -75,6 +75,7 @@ export type { PeerCredentials } from './fd/peer-credentials.ts';
 export type { FileOwner } from './handoff/file-rights.ts';
 export type { Mode, OfferPhase } from './handoff/predecessor.ts';
 export type { Commit, LifecycleHooks } from './hooks.ts';
+export type { UnclaimedChoice } from './offered-listeners.ts';
 export type {
   HandoffOptions,
   MoveOptions,
@@ -389,8 +390,9 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    *
    * In a rehearsal it says that this version starts, and ends the process: it does not return.
    *
-   * @throws ERR_HANDOFF_ABORTED, ERR_HANDOFF_TIMEOUT and others when the predecessor called the handoff off: it serves
-   *   on, what this process has accepted is drained, and the process should end
+   * @throws ERR_HANDOFF_UNCLAIMED where this version serves nothing of what the predecessor has offered (see `unclaimed`);
+   *   ERR_HANDOFF_ABORTED, ERR_HANDOFF_TIMEOUT and others when the predecessor called the handoff off. It serves on, what
+   *   this process has accepted is drained, and the process should end
    */
   ready(): Promise<void> {
     return this.#succession.ready();

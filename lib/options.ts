@@ -6,6 +6,7 @@ import type { PeerCredentials } from './fd/peer-credentials.ts';
 import { authorizeSameUser } from './handoff/reception.ts';
 import { checkHooks, type LifecycleHooks } from './hooks.ts';
 import type { Handoff } from './index.ts';
+import type { UnclaimedChoice } from './offered-listeners.ts';
 import { defaultRepeatWithin } from './process/given-orders.ts';
 import { checkLaunch } from './process/launch.ts';
 import { PidFile } from './process/pid-file.ts';
@@ -55,6 +56,12 @@ export interface HandoffOptions {
   readonly authorize?: (peer: PeerCredentials) => boolean | Promise<boolean>;
   /** Takes copies of the listeners beside the present owner, instead of replacing it; false by default. */
   readonly share?: boolean;
+  /**
+   * What becomes of a handoff whose successor registers less than it is offered. `'close'`, the default: the rest is closed,
+   * with a warning; but a successor that takes no listener and no datagram socket of an offer that has some is none
+   * (ERR_HANDOFF_UNCLAIMED). `'refuse'`: one that leaves anything is none.
+   */
+  readonly unclaimed?: UnclaimedChoice;
   /** Functions of the application at the turning points: before and after a listener is bound, a successor is started. */
   readonly hooks?: LifecycleHooks;
   /** How long the `onClose` hooks may take together before the process leaves, in milliseconds; 10 000 by default. */
@@ -162,6 +169,7 @@ const handoffNames: Readonly<Record<keyof HandoffOptions, true>> = {
   pidFile: true,
   authorize: true,
   share: true,
+  unclaimed: true,
   hooks: true,
   closeTimeout: true,
   exit: true,
@@ -230,6 +238,7 @@ export interface Settings {
   readonly pidFile: PidFile | null;
   readonly authorize: (peer: PeerCredentials) => boolean | Promise<boolean>;
   readonly share: boolean;
+  readonly unclaimed: UnclaimedChoice;
   readonly hooks: LifecycleHooks;
   readonly closeTimeout: number;
   readonly exit: boolean;
@@ -319,6 +328,7 @@ export function readOptions(options: HandoffOptions): Settings {
     pidFile: pidFile === undefined ? null : new PidFile(resolve(pidFile)),
     authorize,
     share,
+    unclaimed: readUnclaimed(options.unclaimed ?? 'close'),
     hooks: checkHooks(options.hooks ?? {}),
     closeTimeout: readTimeout('closeTimeout', options.closeTimeout ?? defaultCloseTimeout),
     exit,
@@ -335,6 +345,15 @@ function readInherit(given: unknown): readonly PassedDescriptor[] {
     TypeError,
     'ERR_INVALID_ARG_TYPE',
     'The "inherit" option must be an array of { name, descriptor }, each with an OwnedFd as its descriptor.',
+  );
+}
+
+function readUnclaimed(choice: unknown): UnclaimedChoice {
+  if (choice === 'close' || choice === 'refuse') return choice;
+  throw invalid(
+    TypeError,
+    'ERR_INVALID_ARG_VALUE',
+    `The "unclaimed" option must be 'close' or 'refuse'. Received ${String(choice)}`,
   );
 }
 

@@ -18,6 +18,13 @@ import type { PredecessorEnd, Retirement, Takeover } from './handoff/successor.t
 import { answerUpgrade, type UpgradeListener } from './handoff/upgrade-answer.ts';
 import { Hooks } from './hooks.ts';
 import {
+  type Offered,
+  requireClaims,
+  warnOfNothingRegistered,
+  warnOfUnclaimed,
+  warnOfUnclaimedPassed,
+} from './offered-listeners.ts';
+import {
   type ReexecOptions,
   type Settings,
   type ShutdownOptions,
@@ -42,6 +49,7 @@ import type { SignalListeners, SignalOrder } from './process/signals.ts';
 import { recordForExec, type Survival } from './process/survival.ts';
 import { PassedInheritance } from './process/systemd/passed-inheritance.ts';
 import { type Service, withServiceVariables } from './process/systemd/service.ts';
+import { ReadyReminder } from './ready-reminder.ts';
 import {
   type Adopter,
   Countdown,
@@ -60,7 +68,6 @@ import { ServiceLife } from './service-life.ts';
 import { actOnSignal, replaces, type Signalled } from './signal-actions.ts';
 import { type PhaseChange, Standing } from './standing.ts';
 import { type HandoffStatus, statusOf } from './status.ts';
-import { warnOfUnclaimed, warnOfUnclaimedPassed } from './unclaimed-warning.ts';
 
 /**
  * How long idle connections may stay at a shutdown, in milliseconds. A request that was on the wire when the listener
@@ -124,9 +131,12 @@ export class Succession {
   readonly #takeover: Takeover | null;
   readonly #survival: Survival | null;
   readonly #rehearsal: Rehearsal | null;
+  /** What this process must have use for; null where nobody has offered it anything, or serves on in any case. */
+  readonly #offered: Offered | null;
   readonly #passed: PassedInheritance | null;
   readonly #life: ServiceLife;
   readonly #drainHooks: DrainHooks;
+  readonly #reminder: ReadyReminder;
   readonly #closeHooks: (() => void | Promise<void>)[] = [];
   /** The real standard error, while descriptor 2 leads to the predecessor. */
   readonly #stderr: CapturedStderr | null;
@@ -166,6 +176,7 @@ export class Succession {
       onForgotten: () => this.#life.keep(),
       report,
     });
+    this.#reminder = new ReadyReminder(() => this.estate.size);
     if (isClusterWorker()) leaveWithPrimary(() => announcements.inBackground(this.#leaveWithPrimary()));
     this.#life = new ServiceLife({
       service,
@@ -194,6 +205,7 @@ export class Succession {
       owns: () => !['draining', 'shutting-down', 'left'].includes(this.phase.is),
       control: settings.control,
     });
+    this.#offered = offeredBy(found, this.#membership.ordinal);
   }
 
   get phase(): Phase {
@@ -257,11 +269,13 @@ export class Succession {
       );
     }
     this.#standing.enter({ is: 'taking-over' });
-    if (this.#rehearsal !== null) return this.#rehearsal.succeed();
+    if (this.#rehearsal !== null) return this.#passRehearsal(this.#rehearsal);
     const takeover = this.#takeover;
     let unclaimed: readonly ManifestEntry[];
     try {
       if (takeover?.calledOff.aborted === true) throw abortReason(takeover.calledOff);
+      // Before anything is accepted: who connects must not get to a process that is no successor.
+      this.#requireClaims();
       await this.estate.accept();
       requirePhase(this.#standing.phase, 'taking-over');
       // The decision closes what nobody took.
@@ -576,6 +590,26 @@ export class Succession {
     this.#announcements.inBackground(this.#shutDown(timeout, idle ?? Number.POSITIVE_INFINITY));
   }
 
+  /** Throws unless this process serves what it is to serve; warns where it serves nothing and nobody had anything for it. */
+  #requireClaims(): void {
+    const offered = this.#offered;
+    if (offered !== null && offered.offered.length > 0) {
+      this.estate.takeRest();
+      requireClaims(offered, this.estate, this.#settings.unclaimed);
+    } else if (this.#takeover?.mode !== 'share' && this.#survival === null) warnOfNothingRegistered(this.estate);
+  }
+
+  /** Never resolves: this process ends where it is what it should be. */
+  #passRehearsal(rehearsal: Rehearsal): Promise<never> {
+    try {
+      this.#requireClaims();
+    } catch (error) {
+      rehearsal.fail(error as HandoffError);
+      throw error;
+    }
+    return rehearsal.succeed();
+  }
+
   /** What this process was given and has no use for. Beside an owner everything is still of use to that. */
   #unclaimed(): ManifestEntry[] {
     const takeover = this.#takeover;
@@ -671,7 +705,8 @@ export class Succession {
 
   /** Resolves when the next version may be started. */
   #passPreflight(preflight: Preflight, launch: Launch, signal: AbortSignal): Promise<void> {
-    const introduction = () => introductionLine(this.generation, this.estate.descriptors);
+    const { ordinal } = this.#membership;
+    const introduction = () => introductionLine(this.generation, this.estate.descriptors, ordinal);
     return passPreflight(preflight, { launch, introduction, timeout: this.#settings.readyTimeout, signal });
   }
 
@@ -1051,6 +1086,7 @@ export class Succession {
   }
 
   #onPhase(change: PhaseChange): void {
+    this.#reminder[Symbol.dispose]();
     this.#membership.noteChange();
     this.#life.entered(change.from, change.to);
     this.#announcements.publish('fd-handoff:phase', change);
@@ -1060,6 +1096,12 @@ export class Succession {
 /** For a drain during which somebody else serves, or will soon: idle connections may stay as long as they like. */
 function patientLimits(total: number): DrainLimits {
   return { idle: Number.POSITIVE_INFINITY, halfSent: Math.min(halfSentGrace, total) };
+}
+
+/** What a process that found this must have use for. In a rehearsal only one of its `handoff()` calls is for that. */
+function offeredBy(found: Found, ordinal: number): Offered | null {
+  if (found.is === 'rehearsal') return found.inheritance.ordinal === ordinal ? found.inheritance : null;
+  return found.is === 'takeover' && found.takeover.mode !== 'share' ? found.takeover : null;
 }
 
 /** What the service manager has passed to a process that found this. */

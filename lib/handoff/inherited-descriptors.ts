@@ -3,11 +3,14 @@ import { controlName, type Inherited, type ManifestEntry, readyName } from './ma
 
 /** What has come from whoever was here before, by name: each is held until somebody takes it out. */
 export class InheritedDescriptors {
+  /** Everything that came, be it taken or not; without the reserved ones, which no program asks for. */
+  readonly offered: readonly ManifestEntry[];
   readonly #held: Map<string, Inherited>;
 
   /** @param inherited taken over; no two of one name */
   constructor(inherited: Iterable<Inherited>) {
     this.#held = new Map(Array.from(inherited, (one) => [one.entry.name, one]));
+    this.offered = this.unclaimed;
   }
 
   /** Everything that nobody has taken yet; it stays here. */
@@ -15,7 +18,7 @@ export class InheritedDescriptors {
     return [...this.#held.values()];
   }
 
-  /** The same without the reserved ones, which no program asks for. */
+  /** The same without the reserved ones. */
   get unclaimed(): ManifestEntry[] {
     return this.held.map(({ entry }) => entry).filter(({ name }) => name !== readyName && name !== controlName);
   }

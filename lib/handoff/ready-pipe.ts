@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { abortReason } from '../channel/deadline.ts';
 import { pipe, setNonBlocking } from '../fd/descriptor.ts';
-import { HandoffError } from '../fd/handoff-error.ts';
+import { HandoffError, isHandoffErrorCode } from '../fd/handoff-error.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import { socketPair } from '../fd/socket.ts';
 
@@ -48,7 +48,10 @@ export class ReadyPipe implements Disposable {
     this.#writer.close();
   }
 
-  /** Resolves with the status text when the newline comes; rejects with ERR_HANDOFF_SUCCESSOR_EXITED when it cannot. */
+  /**
+   * Resolves with the status text when the newline comes; rejects with ERR_HANDOFF_SUCCESSOR_EXITED when it cannot, or with
+   * the reason that was said in its place.
+   */
   ready(signal: AbortSignal): Promise<string> {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
@@ -73,10 +76,11 @@ export class ReadyPipe implements Disposable {
       this.#reader.on('close', () => {
         finish();
         reject(
-          new HandoffError(
-            'ERR_HANDOFF_SUCCESSOR_EXITED',
-            'The successor closed its ready pipe without a newline: it exited or gave up before it was ready.',
-          ),
+          readRefusal(Buffer.concat(chunks).toString('utf8')) ??
+            new HandoffError(
+              'ERR_HANDOFF_SUCCESSOR_EXITED',
+              'The successor closed its ready pipe without a newline: it exited or gave up before it was ready.',
+            ),
         );
       });
       if (signal.aborted) return abort();
@@ -88,6 +92,24 @@ export class ReadyPipe implements Disposable {
   [Symbol.dispose](): void {
     this.#writer.close();
     this.#reader.destroy();
+  }
+}
+
+/**
+ * What a rehearsal that fails at its `ready()` writes in place of the newline, before it closes its end: the reason. Whoever
+ * does not read that sees an end without a newline.
+ */
+export function refusalText({ code, message }: HandoffError): string {
+  return JSON.stringify({ code, message: message.slice(0, statusLimit / 2) });
+}
+
+function readRefusal(text: string): HandoffError | null {
+  if (!text.startsWith('{')) return null;
+  try {
+    const { code, message } = JSON.parse(text);
+    return isHandoffErrorCode(code) && typeof message === 'string' ? new HandoffError(code, message) : null;
+  } catch {
+    return null;
   }
 }
 

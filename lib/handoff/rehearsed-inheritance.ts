@@ -14,14 +14,17 @@ import {
 export interface Introduction {
   readonly pid: number;
   readonly generation: number;
+  /** For which call of `handoff()` that is, from 0; null where it does not say so. */
+  readonly ordinal: number | null;
   readonly descriptors: readonly ManifestEntry[];
 }
 
 /** One line of JSON for a rehearsal of the next version of this process. */
-export function introductionLine(generation: number, descriptors: readonly NamedDescriptor[]): string {
+export function introductionLine(generation: number, descriptors: readonly NamedDescriptor[], ordinal = 0): string {
   const introduction: Introduction = {
     pid: process.pid,
     generation,
+    ordinal,
     descriptors: descriptors.map(describeForManifest),
   };
   return `${JSON.stringify(introduction)}\n`;
@@ -36,10 +39,15 @@ export function readIntroduction(line: string): Introduction | null {
     return null;
   }
   if (!isObject(value)) return null;
-  const { pid, generation, descriptors } = value;
+  const { pid, generation, descriptors, ordinal = null } = value;
   if (!Number.isSafeInteger(pid) || !Number.isSafeInteger(generation)) return null;
   if (!Array.isArray(descriptors) || !descriptors.every(isManifestEntry)) return null;
-  return { pid: pid as number, generation: generation as number, descriptors };
+  return {
+    pid: pid as number,
+    generation: generation as number,
+    ordinal: Number.isSafeInteger(ordinal) ? (ordinal as number) : null,
+    descriptors,
+  };
 }
 
 /** What a successor would inherit, without any of it: names and addresses, harmless descriptors, no state. */
@@ -47,11 +55,17 @@ export class RehearsedInheritance implements Inheritance {
   readonly rehearsed = true;
   readonly generation: number;
   readonly predecessor: { readonly pid: number; readonly generation: number };
+  /** For which call of `handoff()` it is; null where that is not known. */
+  readonly ordinal: number | null;
+  /** Everything that a successor would be offered, be it taken or not. */
+  readonly offered: readonly ManifestEntry[];
   readonly #entries: Map<string, ManifestEntry>;
 
-  constructor({ pid, generation, descriptors }: Introduction) {
+  constructor({ pid, generation, ordinal, descriptors }: Introduction) {
     this.generation = generation + 1;
     this.predecessor = { pid, generation };
+    this.ordinal = ordinal;
+    this.offered = descriptors;
     this.#entries = new Map(descriptors.map((entry) => [entry.name, entry]));
   }
 

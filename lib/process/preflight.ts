@@ -39,6 +39,7 @@ const rehearsalDescriptor = 3;
  * Resolves when the preflight went well. Whatever it has started is gone then, and where it failed.
  *
  * @throws ERR_HANDOFF_SUCCESSOR_EXITED (a `SuccessorError`) for a rehearsal that ended before its `ready()`,
+ *   ERR_HANDOFF_UNCLAIMED for one that would serve nothing,
  *   ERR_HANDOFF_ABORTED with the error as `cause` for a function that threw, and as a `SuccessorError` for a command that
  *   failed, ERR_HANDOFF_EXEC_FAILED for what cannot be started, ERR_HANDOFF_TIMEOUT
  */
@@ -69,7 +70,10 @@ async function rehearse({ launch, introduction }: PreflightOptions, signal: Abor
     throw SuccessorError.exited(part, child, exit, what);
   });
   // Its exit says more than the end of its pipe. Its helpers may hold that open when it has long failed.
-  const succeeded = ready.ready(signal).catch(() => failed);
+  const succeeded = ready.ready(signal).catch((error: HandoffError) => {
+    if (error.code === 'ERR_HANDOFF_UNCLAIMED') throw error;
+    return failed;
+  });
   await untilOver(child, Promise.race([succeeded, failed]), signal);
   // Only then is the connection closed: it would take the end of that for a death of this process, and exit with 1.
   await child.terminate({ hangs: false });

@@ -4,6 +4,7 @@ import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worke
 import { Deadline, untilAborted } from '../channel/deadline.ts';
 import { setCloseOnExec } from '../fd/descriptor.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
+import { refusalText } from '../handoff/ready-pipe.ts';
 import { RehearsedInheritance, readIntroduction } from '../handoff/rehearsed-inheritance.ts';
 import { forgetPredecessors, malformed, preflightVariable, readPreflight } from './environment.ts';
 import { leave } from './leave.ts';
@@ -51,6 +52,11 @@ export class Rehearsal {
   onSignal(action: SignalAction): true {
     if (action === 'shutdown' || action === 'hammer') void leave(1);
     return true;
+  }
+
+  /** This version got to `ready()`, and is no successor: says why, without the newline that would say the opposite. */
+  fail(error: HandoffError): void {
+    this.#socket.end(refusalText(error));
   }
 
   /** This version got to `ready()`. Never resolves: what comes after that belongs to the real start. */

@@ -22,7 +22,7 @@ import { boundBefore } from './datagram-listener.ts';
 import type { Dependant } from './dependant.ts';
 import { type DrainCounts, type DrainEnd, type DrainOrder, drain } from './drain.ts';
 import { HeldSocket } from './held-socket.ts';
-import { acceptedSocket, countAsAccepted, datagramType, isReadByHttp } from './internals.ts';
+import { acceptedSocket, countAsAccepted, datagramType, isReadByHttp, listeningServers } from './internals.ts';
 import { type HoldOptions, type ListenOptions, readListenOptions } from './listen-options.ts';
 import { Listener, type ServerPlace } from './listener.ts';
 import { givenSizeLimit, type Mover } from './mover.ts';
@@ -185,6 +185,32 @@ export class Estate {
       ...whereOf(boundBefore(entry)),
       ...(typeof entry.backlog === 'number' ? { backlog: entry.backlog } : {}),
     }));
+  }
+
+  /** Where this process has listeners and datagram sockets. */
+  get addresses(): BoundAddress[] {
+    const served = this.#servers.serving.flatMap(({ places }) => places);
+    return [...served, ...this.held, ...this.receivers.map(({ place }) => place)].map(({ address }) => address);
+  }
+
+  /** Where servers of this process listen that nobody has registered here. */
+  get strangers(): BoundAddress[] {
+    const own: readonly Server[] = this.#servers.all.map(({ server }) => server);
+    return listeningServers()
+      .filter((server) => !own.includes(server))
+      .map((server) => server.address())
+      .filter((address) => address !== null)
+      .map((address) => (typeof address === 'string' ? { path: address } : whereOf(address)));
+  }
+
+  /** How much is registered. */
+  get size(): number {
+    return this.#names.size + this.#states.size + this.#adopters.size + this.#dependants.size;
+  }
+
+  /** Whether there is nothing here that clients could come by, or that others serve with. */
+  get servesNothing(): boolean {
+    return this.addresses.length + this.#descriptors.size + this.#dependants.size === 0;
   }
 
   get served(): readonly Served[] {
@@ -463,10 +489,15 @@ export class Estate {
     return [...this.#states.keys()].filter((name) => !name.startsWith('@'));
   }
 
-  /** Accepts everywhere. When one place fails, those that accept already stop again. */
-  async accept(): Promise<void> {
+  /** Takes what the predecessor has beside what is registered here: after that nobody takes anything any more. */
+  takeRest(): void {
     this.readyHeld();
     this.#takeCompanions(() => true);
+  }
+
+  /** Accepts everywhere. When one place fails, those that accept already stop again. */
+  async accept(): Promise<void> {
+    this.takeRest();
     try {
       await this.#servers.accept();
       for (const receiver of this.receivers) await receiver.accept();

@@ -20,6 +20,8 @@ export {
 export { bindToUnixSocket, descriptorOf } from './internals.ts';
 export type { HoldOptions, ListenOptions } from './listen-options.ts';
 export { Mover } from './mover.ts';
+export { isReceiving } from './place-choice.ts';
+export { sameClients } from './reach.ts';
 export type { Receiver } from './receiver.ts';
 export type { ConnectionsLeave, Served } from './served.ts';
 export type { FateOfClosed } from './served-servers.ts';

@@ -5,7 +5,7 @@
 import cluster from 'node:cluster';
 import type { Socket as DatagramSocket } from 'node:dgram';
 import { Server as HttpServer, type ServerResponse } from 'node:http';
-import { type BlockList, type Server, Socket, type SocketConstructorOpts } from 'node:net';
+import { type BlockList, Server, Socket, type SocketConstructorOpts } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
 import { describe } from '../fd/describe.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
@@ -515,4 +515,15 @@ export function bindToUnixSocket(socket: DatagramSocket, fd: number): void {
     throw systemError(result, 'open', { fd });
   }
   socket.bind(other as never);
+}
+
+/**
+ * The servers of this process that listen, whoever has made them. Relies on `process._getActiveHandles()`, which leaves out
+ * those that are unreferenced; where that is gone none is found, and what a server does by itself is not told.
+ */
+export function listeningServers(): Server[] {
+  const { _getActiveHandles } = process as unknown as { _getActiveHandles?: () => unknown[] };
+  return (_getActiveHandles?.call(process) ?? [])
+    .filter((handle) => handle instanceof Server)
+    .filter(({ listening }) => listening);
 }

@@ -4,6 +4,11 @@ import { HandoffError } from '../fd/handoff-error.ts';
 export class Names {
   readonly #used = new Set<string>();
 
+  /** How many are in use. */
+  get size(): number {
+    return this.#used.size;
+  }
+
   /** Runs `make` with the name reserved; it is free again where that fails. */
   async naming<Made>(name: string, make: (name: string) => Promise<Made>): Promise<Made> {
     checkName(name);

@@ -284,6 +284,11 @@ export function isListener({ kind, backlog }: ManifestEntry): boolean {
   return kind === 'listener' || (kind === 'socket' && typeof backlog === 'number');
 }
 
+/** Whether clients come by it: a listener, or a datagram socket. */
+export function isReceiving(entry: ManifestEntry): boolean {
+  return isListener(entry) || entry.kind === 'datagram';
+}
+
 function satisfying(entries: readonly ManifestEntry[], wanted: Address | DatagramAddress): ManifestEntry[] {
   return entries.filter((entry) => satisfies(boundBefore(entry), wanted));
 }

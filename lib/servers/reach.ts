@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import type { ManifestEntry } from '../handoff/manifest.ts';
 import type { BoundAddress } from './address.ts';
 
 /** For which addresses of the machine a TCP listener takes connections. */
@@ -34,6 +35,14 @@ export function covers(wide: Reach, narrow: Reach): boolean {
 /** Whether there are connections that either could take: such two cannot be bound side by side without SO_REUSEPORT. */
 export function overlaps(one: Reach, other: Reach): boolean {
   return covers(one, other) || covers(other, one);
+}
+
+/** Whether clients of what is described could come to `address` as well: the same path, or ports that overlap. */
+export function sameClients(entry: ManifestEntry, address: BoundAddress): boolean {
+  const bound = entry as BoundAddress;
+  if (bound.path !== undefined || address.path !== undefined) return bound.path === address.path;
+  const [one, other] = [reachOf(bound), reachOf(address)];
+  return one !== null && other !== null && overlaps(one, other);
 }
 
 /** An IPv4 address is the same one in the notation of IPv6 (`::ffff:127.0.0.1`). */

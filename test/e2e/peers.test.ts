@@ -198,13 +198,14 @@ test('Python says what it has no use for, and Node does to Python: clients are r
   const LISTENERS = JSON.stringify([
     { name: 'web', port: 0 },
     { name: 'admin', port: 0 },
+    { name: 'spare', port: 0 },
     { name: 'old', path },
     { name: 'older', path: `${path}er` },
   ]);
   const { first, port, ports } = await started(scene, { LISTENERS });
   const admin = { port: ports[1] as number };
   using held = await HeldRequest.open(port);
-  const peer = python(scene, { CLAIM: 'web:older' });
+  const peer = python(scene, { CLAIM: 'web:older:spare' });
   await peer.ready(1);
   // While Node still drains.
   await expect.poll(() => refused(admin)).toBe('ECONNREFUSED');
@@ -214,7 +215,7 @@ test('Python says what it has no use for, and Node does to Python: clients are r
   await first.exited;
 
   using heldToo = await HeldRequest.open(port);
-  const next = scene.server({ LISTENERS: '[{"name":"other","port":0}]' });
+  const next = scene.server({ LISTENERS: '[{"name":"spare","port":0}]' });
   await next.ready(2);
   await expect.poll(() => refused({ port })).toBe('ECONNREFUSED');
   await expect.poll(() => refused({ socketPath: `${path}er` })).toBe('ENOENT');
