@@ -79,9 +79,9 @@ export function warnOfNothingRegistered(estate: Estate): void {
   });
 }
 
-/** A narrower or a wider listener of this version was bound beside that one, and gets its clients. */
+/** This version has another in its place: by its name, or a narrower or wider one that gets its clients. */
 function servedInstead(entry: ManifestEntry, estate: Estate): boolean {
-  return estate.addresses.some((address) => sameClients(entry, address));
+  return estate.places.some(({ name, address }) => name === entry.name || sameClients(entry, address));
 }
 
 /** With SO_REUSEPORT, or on a socket file that was removed, a second one can be bound that nobody knows of. */
@@ -92,7 +92,7 @@ function listeningByItself(entries: readonly ManifestEntry[], estate: Estate): B
 function unclaimed(what: string): HandoffError {
   return new HandoffError(
     'ERR_HANDOFF_UNCLAIMED',
-    `${what}. The process that serves stays the owner. Call app.listen(server, …) in place of the server's own listen(): that fails beside the owner with EADDRINUSE, which a framework's callback may keep to itself. For another address than before, serve the old one as well, or end the old process first.`,
+    `${what}. The process that serves stays the owner. Call app.listen(server, …) in place of the server's own listen(): that fails beside the owner with EADDRINUSE, which a framework's callback may keep to itself. To move to another address, give both listeners the same "name".`,
   );
 }
 

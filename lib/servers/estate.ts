@@ -187,10 +187,10 @@ export class Estate {
     }));
   }
 
-  /** Where this process has listeners and datagram sockets. */
-  get addresses(): BoundAddress[] {
+  /** The listeners and datagram sockets of this process. */
+  get places(): Pick<Place, 'name' | 'address'>[] {
     const served = this.#servers.serving.flatMap(({ places }) => places);
-    return [...served, ...this.held, ...this.receivers.map(({ place }) => place)].map(({ address }) => address);
+    return [...served, ...this.held, ...this.receivers.map(({ place }) => place)];
   }
 
   /** Where servers of this process listen that nobody has registered here. */
@@ -210,7 +210,7 @@ export class Estate {
 
   /** Whether there is nothing here that clients could come by, or that others serve with. */
   get servesNothing(): boolean {
-    return this.addresses.length + this.#descriptors.size + this.#dependants.size === 0;
+    return this.places.length + this.#descriptors.size + this.#dependants.size === 0;
   }
 
   get served(): readonly Served[] {

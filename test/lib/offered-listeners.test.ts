@@ -51,6 +51,12 @@ it('a listener that was bound in the place of another of its port is a claim', a
   expect(() => check([wide], [wide], 'refuse')).not.toThrow();
 });
 
+it('so is one of the same name at another address: a move that is meant', async () => {
+  estate = new Estate(null);
+  await estate.listen(http.createServer(), { name: 'web', host: '127.0.0.1', port: 0 });
+  expect(() => check([web], [web], 'refuse')).not.toThrow();
+});
+
 it('a server that listens by itself where something was offered is told of', async () => {
   await using server = http.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
