@@ -18,6 +18,11 @@ export function zombiesOf(pid: number): number[] {
   return childrenOf(pid).filter((child) => stateOf(child) === 'Z');
 }
 
+/** The process that has started it, or has it since; 0 where it is gone. */
+export function parentOf(pid: number): number {
+  return Number(/\) \S (\d+)/.exec(read(`/proc/${pid}/stat`))?.[1] ?? 0);
+}
+
 export function childrenOf(pid: number): number[] {
   return read(`/proc/${pid}/task/${pid}/children`)
     .split(' ')

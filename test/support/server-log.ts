@@ -61,6 +61,11 @@ export class ServerLog {
     }
   }
 
+  /** Resolves when every process is gone that is named there. */
+  async allGone(pids: object): Promise<void> {
+    for (const pid of Object.values(pids) as number[]) await this.gone(pid);
+  }
+
   /** Ends every process that has this file, also those that have not told anything yet. */
   async end(): Promise<void> {
     const left = () => processesWith(`LOG=${this.path}\0`);

@@ -17,7 +17,12 @@ const server = http.createServer(async (request, response) => {
 });
 
 tell('starting', { parent: process.ppid });
-const app = await handoff({ ...(CONTROL === undefined ? {} : { control: CONTROL }), ...JSON.parse(OPTIONS) });
+const app = await handoff({ ...(CONTROL === undefined ? {} : { control: CONTROL }), ...JSON.parse(OPTIONS) }).catch(
+  ({ code, message }) => {
+    tell('refused', { code, message });
+    process.exit(1);
+  },
+);
 for (const name of ['commit', 'rollback', 'give-back', 'drain']) app.on(name, (details) => tell(name, details));
 app.on('error', ({ code, message }) => tell('error', { code, message }));
 app.draining.addEventListener('abort', () => tell('draining'));
