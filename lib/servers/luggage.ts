@@ -31,7 +31,7 @@ export class Luggage {
     // Where one side alone has hooks, something would be lost, or is missing.
     if ((memory === undefined) !== (this.#memory === null)) return false;
     if (this.#memory?.restore(socket, memory as Json) === false) return false;
-    if (Number.isSafeInteger(requests)) this.#counts.carry(socket, requests as number);
+    if (Number.isSafeInteger(requests) && (requests as number) > 0) this.#counts.carry(socket, requests as number);
     return true;
   }
 }
