@@ -224,7 +224,9 @@ export class Estate {
   /** Gives `server` the predecessor's listener, or a new one. Nothing is accepted yet. */
   async listen(server: Server, options: ListenOptions): Promise<Served> {
     this.#servers.check(server);
-    if (typeof options?.connections === 'object' && !readsHttp(server)) throw movedByTheApplication();
+    // Anything that is none of the words is looked at with the other options.
+    const remembers = typeof options?.connections === 'object' && options.connections !== null;
+    if (remembers && !readsHttp(server)) throw movedByTheApplication();
     return this.#placing('listen', options, async (place, connections) => {
       const leave =
         typeof connections === 'string' ? connections : new ConnectionMemory(place.name, connections, this.#report);

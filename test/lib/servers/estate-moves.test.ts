@@ -2,12 +2,14 @@ import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import http from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { promisify } from 'node:util';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
 import { Estate } from '../../../lib/servers/estate.ts';
-import { descriptorOf } from '../../../lib/servers/internals.ts';
+import { descriptorOf, stopReading } from '../../../lib/servers/internals.ts';
 import { Mover } from '../../../lib/servers/mover.ts';
 import { drainOrder } from '../../support/drain-order.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const cleanups: (() => unknown)[] = [];
 
@@ -139,4 +141,68 @@ test('what cannot be a socket is refused, and closed by whoever has received it'
   expect(estate.adopt(noSocket, () => {})).toBe(false);
   expect(descriptor.closed).toBe(false);
   descriptor.close();
+});
+
+describe("a 'readable' listener of the adopter hears of bytes that are there already", () => {
+  const ways: [string, (socket: Socket, hear: () => void) => unknown][] = [
+    ['that is added at once', (socket, hear) => socket.on('readable', hear)],
+    ['that is added once', (socket, hear) => socket.once('readable', hear)],
+    ['that is added in another turn', (socket, hear) => setImmediate(() => socket.on('readable', hear))],
+    [
+      'that is added when all has been read',
+      async (socket, hear) => {
+        await eventually(() => socket.readableLength === 'head and kernel'.length);
+        socket.once('readable', hear);
+      },
+    ],
+    [
+      'of an HTTP server whose first bytes somebody else reads',
+      (socket, hear) => {
+        const server = http.createServer().removeAllListeners('connection');
+        server.on('connection', (given: Socket) => given.once('readable', hear)).emit('connection', socket);
+      },
+    ],
+  ];
+
+  test.each(ways)('%s', async (_, listen) => {
+    const { client, served } = await connection();
+    stopReading(served);
+    client.write(' and kernel');
+    const estate = new Estate(null);
+    let text = '';
+    estate.adopter('raw', (socket) => {
+      const hear = () => {
+        for (let bytes = socket.read(); bytes !== null; bytes = socket.read()) text += bytes;
+        socket.once('readable', hear);
+      };
+      listen(socket, hear);
+    });
+    expect(estate.adopt(arriving(served, 'head'), () => {})).toBe(true);
+    await eventually(
+      () => text === 'head and kernel',
+      () => text,
+    );
+  });
+});
+
+test.each(['at once', 'later'])("one that the adopter gives to a server here %s is that server's own", async (when) => {
+  const { client, served } = await connection();
+  await using server = createServer((socket) => socket.pipe(socket));
+  const estate = new Estate(null);
+  const { place } = await estate.listen(server, { port: 0, host: '127.0.0.1' });
+  cleanups.push(() => estate.remove());
+  await estate.accept();
+  estate.adopter('raw', async (socket) => {
+    if (when === 'later') await once(client, 'data');
+    server.emit('connection', socket);
+  });
+  expect(estate.adopt(arriving(served), () => {})).toBe(true);
+  served.write('now');
+  const count = promisify(server.getConnections.bind(server));
+  await expect.poll(count).toBe(1);
+  const closed = vi.fn();
+  server.close(closed);
+  await once(client.resume().end(), 'close');
+  await eventually(() => closed.mock.calls.length === 1);
+  expect(place.closed).toBe(true);
 });

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type ConnectionHooks, ConnectionMemory } from '../../../lib/servers/connection-memory.ts';
 import { HttpConnections } from '../../../lib/servers/http-connections.ts';
 import { Mover } from '../../../lib/servers/mover.ts';
 import { eventually } from '../../support/eventually.ts';
+import { idleClient, moveAll, movedClient, sendTo } from '../../support/idle-connection.ts';
 import { DescriptorCheck } from '../../support/open-descriptors.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { ServedServer } from '../../support/served-server.ts';
@@ -121,4 +123,143 @@ it('a forgotten server is watched no more', async () => {
   agent.destroy();
   server.close();
   await once(server, 'close');
+});
+
+it.each(['at once', 'while it drains'])('the connections of https are not taken over (%s)', async (when) => {
+  await using scene = await ServedServer.start('https', (_, response) => response.end());
+  if (when === 'while it drains') scene.served.connections.announceClose();
+  expect(scene.served.connections.adopts).toBe(false);
+});
+
+describe('connections that come', () => {
+  const exchange = { request, answered: 'answer' };
+  const listener: http.RequestListener = (_, response) => response.end('answer');
+
+  it('idle are not closed as half a request, as those are that have never sent a byte', async () => {
+    await using former = await ServedServer.start('http', listener);
+    await using scene = await ServedServer.start('http', listener);
+    using idle = await movedClient(former, scene, exchange);
+    using silent = await former.connect();
+    await moveAll(former, scene);
+    expect(scene.served.connections.closeHalfSent()).toEqual([]);
+    expect(await silent.closed).toBe('');
+    idle.send(request);
+    await idle.until('answer', 2);
+  });
+
+  it('having never had a request owe one still', async () => {
+    await using former = await ServedServer.start('http', listener);
+    const server = http.createServer({ headersTimeout: 50, connectionsCheckingInterval: 10 }, listener);
+    await using scene = await ServedServer.serve(server);
+    using silent = await former.connect();
+    await moveAll(former, scene);
+    expect(await silent.closed).toMatch(/^HTTP\/1.1 408/);
+  });
+
+  it('while this process hands over itself go on at once', async () => {
+    await using first = await ServedServer.start('http', listener);
+    await using second = await ServedServer.start('http', listener);
+    await using third = await ServedServer.start('http', listener);
+    second.served.connections.move(new Mover(sendTo(third.served)), 'route');
+    using client = await movedClient(first, second, exchange);
+    await eventually(() => third.served.connections.sockets.size === 1);
+    client.send(request);
+    await client.until('answer', 2);
+  });
+
+  it("are taken though a listener to 'connection' throws, which is as fatal as where Node accepts", async () => {
+    await using former = await ServedServer.start('http', listener);
+    await using scene = await ServedServer.start('http', listener);
+    scene.served.server.prependListener('connection', () => {
+      throw new Error('not me');
+    });
+    const thrown = vi.fn();
+    const others = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException').on('uncaughtException', thrown);
+    try {
+      using _client = await movedClient(former, scene, exchange);
+      await eventually(() => thrown.mock.calls.length === 1);
+      expect(thrown.mock.calls[0]?.[0]).toEqual(new Error('not me'));
+    } finally {
+      process.removeAllListeners('uncaughtException');
+      for (const other of others) process.on('uncaughtException', other);
+    }
+  });
+
+  it('to a server that was closed by its own close() are not taken', async () => {
+    await using former = await ServedServer.start('http', listener);
+    await using scene = await ServedServer.start('http', listener);
+    using client = await idleClient(former, exchange);
+    const gone = new Mover(async () => new Set());
+    former.served.connections.move(gone, 'route');
+    client.send(request);
+    expect(await client.closed).toMatch(/keep-alive.*Connection: close/s);
+    expect(scene.served.connections.sockets.size).toBe(0);
+  });
+});
+
+describe('with what the application knows of them', () => {
+  const listener: http.RequestListener = ({ socket }, response) => response.end(`answer to ${nameOf(socket)}`);
+  const exchange = { request, answered: 'answer to first' };
+
+  function nameOf(socket: Socket): string {
+    return (socket as Socket & { client?: string }).client ?? 'nobody';
+  }
+
+  function remembering(hooks: Partial<ConnectionHooks> = {}, report = (_: Error) => {}): ConnectionMemory {
+    const own: ConnectionHooks = {
+      save: nameOf,
+      restore: (socket, client) => Object.assign(socket, { client }),
+    };
+    return new ConnectionMemory('web', { ...own, ...hooks }, report);
+  }
+
+  async function start(memory: ConnectionMemory | null, named = false): Promise<ServedServer> {
+    const scene = await ServedServer.start('http', listener);
+    scene.served.connections.belongTo('web', memory);
+    if (named) scene.served.server.on('connection', (socket) => Object.assign(socket, { client: 'first' }));
+    return scene;
+  }
+
+  it('they go, and it is there before a listener hears of them', async () => {
+    await using former = await start(remembering(), true);
+    await using scene = await start(remembering());
+    const heard: string[] = [];
+    scene.served.server.prependListener('connection', (socket) => heard.push(nameOf(socket)));
+    using client = await movedClient(former, scene, exchange);
+    client.send(request);
+    await client.until('answer to first', 2);
+    expect(heard).toEqual(['first']);
+  });
+
+  it('they stay where that cannot be had, and their neighbours go', async () => {
+    const reports: Error[] = [];
+    const save = (socket: Socket) => {
+      if (socket.remotePort === client.socket.localPort) throw new Error('not this one');
+      return nameOf(socket);
+    };
+    await using former = await start(
+      remembering({ save }, (error) => reports.push(error)),
+      true,
+    );
+    await using scene = await start(remembering());
+    using client = await idleClient(former, exchange);
+    using neighbour = await idleClient(former, exchange);
+    former.served.connections.move(new Mover(sendTo(scene.served)), 'route');
+    await eventually(() => scene.served.connections.sockets.size === 1);
+    client.send(request);
+    expect(await client.closed).toMatch(/keep-alive.*Connection: close.*answer to first$/s);
+    neighbour.send(request);
+    await neighbour.until('answer to first', 2);
+    expect(reports).toHaveLength(1);
+  });
+
+  it('they stay where the successor is of a version that would lose it', async () => {
+    await using former = await start(remembering(), true);
+    await using scene = await start(remembering());
+    using client = await idleClient(former, exchange);
+    former.served.connections.move(new Mover(sendTo(scene.served), 'bare'), 'route');
+    client.send(request);
+    expect(await client.closed).toMatch(/Connection: close.*answer to first$/s);
+  });
 });

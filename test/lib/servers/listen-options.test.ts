@@ -13,6 +13,11 @@ describe('readListenOptions', () => {
     });
   });
 
+  it('takes hooks of connections', () => {
+    const connections = { save: () => null, restore: () => {} };
+    expect(readListenOptions({ port: 0, connections })).toMatchObject({ connections });
+  });
+
   it.each<[unknown, string, RegExp]>([
     [undefined, 'ERR_INVALID_ARG_TYPE', /\{ port: 8080 \} or \{ path: /],
     [null, 'ERR_INVALID_ARG_TYPE', /\{ port: 8080 \} or \{ path: /],
@@ -23,6 +28,10 @@ describe('readListenOptions', () => {
     [{ port: 0, backlog: -1 }, 'ERR_OUT_OF_RANGE', /options\.backlog/],
     [{ port: 0, backlog: '5' }, 'ERR_INVALID_ARG_TYPE', /options\.backlog/],
     [{ port: 0, connections: 'keep' }, 'ERR_INVALID_ARG_VALUE', /'move', 'drain'/],
+    [{ port: 0, connections: null }, 'ERR_INVALID_ARG_VALUE', /'move', 'drain'/],
+    [{ port: 0, connections: { save() {} } }, 'ERR_INVALID_ARG_TYPE', /options\.connections\.restore/],
+    [{ port: 0, connections: { restore() {}, save: 1 } }, 'ERR_INVALID_ARG_TYPE', /options\.connections\.save/],
+    [{ port: 0, connections: { store() {} } }, 'ERR_INVALID_ARG_VALUE', /Did you mean "restore"\?|save, |restore, /],
     [{ path: '/x', mode: 0o1000 }, 'ERR_OUT_OF_RANGE', /options\.mode/],
     [{ path: '/x', owner: 'www' }, 'ERR_INVALID_ARG_TYPE', /options\.owner/],
     [{ path: '/x', owner: { uid: 'www' } }, 'ERR_INVALID_ARG_TYPE', /options\.owner\.uid/],
