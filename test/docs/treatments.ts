@@ -129,6 +129,14 @@ server.listen('/run/upstream.sock', () => console.log('{"event":"listening"}'));
 `,
   },
   'docs/systemd.md#without-handoff': { is: 'service', sockets: ['web'], speaks: 'nothing', reloads: false },
+  'docs/connections.md#with-findhit-proxywrap': {
+    is: 'program',
+    before: `${http}
+const server = http.createServer((request, response) => response.end(request.socket.remoteAddress));
+const app = await handoff({ control: './app.sock' });
+`,
+    after: ready,
+  },
   'docs/websockets.md#moving-what-the-library-cannot-judge-websockets-and-raw-protocols': {
     is: 'program',
     speaks: 'lines',
