@@ -3,6 +3,7 @@
  * that the command imports cuts what a server imports into smaller ones, and Node takes half a millisecond for each.
  */
 export { isObject } from './channel/frame.ts';
+export { requestHammer } from './handoff/hammer-request.ts';
 export { askStatus } from './handoff/status-inquiry.ts';
 export { requestUpgrade } from './handoff/upgrade-request.ts';
 export { packageVersion } from './package-version.ts';

@@ -15,6 +15,7 @@ import { HandoffError } from './fd/handoff-error.ts';
 import { isSupported } from './fd/native.ts';
 import type { OwnedFd } from './fd/owned-fd.ts';
 import { requireSupport } from './guards.ts';
+import type { DrainingGeneration } from './handoff/draining-generation.ts';
 import type { StateValue } from './handoff/state.ts';
 import { healthListener } from './health.ts';
 import {
@@ -72,6 +73,7 @@ export { HandoffError, type HandoffErrorCode, handoffErrorCodes } from './fd/han
 export { isSupported } from './fd/native.ts';
 export { OwnedFd } from './fd/owned-fd.ts';
 export type { PeerCredentials } from './fd/peer-credentials.ts';
+export type { DrainingGeneration, DrainWork, PendingAnswer } from './handoff/draining-generation.ts';
 export type { FileOwner } from './handoff/file-rights.ts';
 export type { Mode, OfferPhase } from './handoff/predecessor.ts';
 export type { Commit, LifecycleHooks } from './hooks.ts';
@@ -477,6 +479,14 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /** What this process is doing, as JSON; read from memory, at any time. The control path answers with the same. */
   status(): HandoffStatus {
     return this.#succession.status();
+  }
+
+  /**
+   * What each generation waits for that still drains, this process included where it does: asks them, and resolves within
+   * a second or so. One that is stopped or hangs is `'silent'`, one of an earlier version `'unasked'`.
+   */
+  drainingGenerations(): Promise<DrainingGeneration[]> {
+    return this.#succession.drainingGenerations();
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { DrainingGeneration } from './handoff/draining-generation.ts';
 import { packageVersion } from './package-version.ts';
 import type { PhaseName } from './phase.ts';
 import type { BoundAddress, Estate } from './servers/index.ts';
@@ -42,6 +43,11 @@ export type HandoffStatus = {
   readonly descriptors: string[];
   /** The names of `state()`. */
   readonly states: string[];
+  /**
+   * The generations that still drain, this process included where it does, the oldest first. What others wait for is only
+   * known where they were asked, as the control path does and `app.drainingGenerations()`.
+   */
+  readonly draining: DrainingGeneration[];
   /** The control path that this process was given, whoever answers there. */
   readonly control: string | null;
   /** Bytes. */
@@ -59,10 +65,11 @@ export interface Subject {
   readonly phase: PhaseName;
   readonly control: string | null;
   readonly estate: Estate;
+  readonly draining: DrainingGeneration[];
 }
 
 /** Reads everything at once, from memory: it can be asked for at any time, as often as one likes. */
-export function statusOf({ generation, predecessor, phase, control, estate }: Subject): HandoffStatus {
+export function statusOf({ generation, predecessor, phase, control, estate, draining }: Subject): HandoffStatus {
   const { rss, heapUsed } = process.memoryUsage();
   return {
     pid: process.pid,
@@ -85,6 +92,7 @@ export function statusOf({ generation, predecessor, phase, control, estate }: Su
     })),
     descriptors: estate.descriptorNames,
     states: estate.stateNames,
+    draining,
     control,
     memory: { rss, heapUsed },
     node: process.version,

@@ -4,15 +4,29 @@ import { Attempt } from './attempt.ts';
 import { abortReason, Deadline, untilAborted } from './channel/deadline.ts';
 import { ControlPost } from './control-post.ts';
 import { type DrainHook, DrainHooks } from './drain-hooks.ts';
+import { drainWork } from './drain-work.ts';
 import type { DrainReport } from './events.ts';
 import { HandoffError } from './fd/handoff-error.ts';
+import { Generations } from './generations.ts';
 import { requireOwning, requirePhase, requireRegistering, requireServing } from './guards.ts';
 import type { Arriving } from './handoff/connection-transfer.ts';
+import type { DrainAnswers } from './handoff/drain-answers.ts';
+import { DrainLine } from './handoff/drain-line.ts';
+import type { DrainingGeneration, HasteOrder } from './handoff/draining-generation.ts';
+import { answerHammer, readChosen } from './handoff/hammer-answer.ts';
 import { JoinedInheritance } from './handoff/joined-inheritance.ts';
 import { controlName, type ManifestEntry } from './handoff/manifest.ts';
-import { abortPayload, type Mode, makeOffer, type OfferPhase, type Successor } from './handoff/predecessor.ts';
+import {
+  abortPayload,
+  type Mode,
+  makeOffer,
+  type OfferPhase,
+  type Successor,
+  welcomePayload,
+} from './handoff/predecessor.ts';
 import { Reception, type Visitor } from './handoff/reception.ts';
 import { introductionLine } from './handoff/rehearsed-inheritance.ts';
+import { rejoin } from './handoff/rejoin.ts';
 import type { SavedState } from './handoff/state.ts';
 import type { PredecessorEnd, Retirement, Takeover } from './handoff/successor.ts';
 import { answerUpgrade, type UpgradeListener } from './handoff/upgrade-answer.ts';
@@ -137,12 +151,21 @@ export class Succession {
   readonly #life: ServiceLife;
   readonly #drainHooks: DrainHooks;
   readonly #reminder: ReadyReminder;
+  /** Those before this one that still drain. */
+  readonly #generations = new Generations();
+  /** What this process answers to those after it. */
+  readonly #answers: DrainAnswers = {
+    generations: async () => [...this.#own(), ...(await this.#generations.askInChain())],
+    hasten: (order) => this.#hasten(order),
+  };
   readonly #closeHooks: (() => void | Promise<void>)[] = [];
   /** The real standard error, while descriptor 2 leads to the predecessor. */
   readonly #stderr: CapturedStderr | null;
   #draining = new AbortController();
   /** When the drain that is under way has to be over; of the last one when there is none. */
   #countdown = new Countdown(Number.POSITIVE_INFINITY);
+  /** When it began, as `performance.now()` tells it. */
+  #drainBegan = 0;
   /** Told to stop while it drained for a successor: if that dies, nothing is to be served again. */
   #toldToStop: ToldToStop | null = null;
   /** Settles when the last offer is over, its failed successor included. */
@@ -233,7 +256,35 @@ export class Succession {
   status(): HandoffStatus {
     const { generation, predecessor, estate } = this;
     const { control } = this.#settings;
-    return statusOf({ generation, predecessor, phase: this.phase.is, control, estate });
+    const draining = [...this.#own(), ...this.#generations.known];
+    return statusOf({ generation, predecessor, phase: this.phase.is, control, estate, draining });
+  }
+
+  /** As `Handoff.drainingGenerations()`. */
+  async drainingGenerations(): Promise<DrainingGeneration[]> {
+    return [...(await this.#generations.ask()), ...this.#own()];
+  }
+
+  /** What this process is to those after it: nothing, unless it drains. */
+  #own(): DrainingGeneration[] {
+    if (!this.#standing.isIn('draining') && !this.#standing.isIn('shutting-down')) return [];
+    const connections = this.estate.served.reduce((sum, served) => sum + served.connections.sockets.size, 0);
+    return [
+      {
+        pid: process.pid,
+        generation: this.generation,
+        since: dateOf(this.#drainBegan),
+        until: dateOf(performance.now() + this.#countdown.left),
+        waitsFor: drainWork(this.estate.works, connections),
+      },
+    ];
+  }
+
+  /** An order that came from a later generation: for this one, for those before it, or for all. */
+  #hasten(order: HasteOrder): void {
+    this.#generations.hasten(order);
+    if ((order.pid ?? process.pid) !== process.pid) return;
+    if (this.#standing.isIn('draining')) this.#announcements.inBackground(this.#shutDown(order.timeout, order.timeout));
   }
 
   /** Adds a hook that is awaited before the process leaves. */
@@ -433,6 +484,7 @@ export class Succession {
     this.#stopAccepting(owner && this.#standing.isAlone() ? 'connections' : 'everything');
     // Whoever connects from now on is to be refused, and not to wait in a queue that nobody serves. And whoever starts
     // from now on is to find the path free.
+    if (owner && this.#standing.isAlone()) this.#generations.hasten({ pid: null, timeout });
     if (owner) this.#closeListeners();
     this.#drainHooks.begin('shutdown');
     // What was set aside for an image that will not be is served to its end here.
@@ -570,6 +622,7 @@ export class Succession {
       leave = resolve;
     });
     if (decision === 'committed') this.#standing.upstream = { is: 'connected', takeover, gone };
+    if (takeover.mode === 'replace') this.#generations.add(takeover.drainLine());
     takeover.settle({
       onConnection: (connection) => this.#standing.mayAdopt() && this.#adopt(connection),
       onLateState: (state: SavedState) =>
@@ -788,6 +841,8 @@ export class Succession {
     if (meeting.how === 'ready') this.#pidFile.bequeath(pid);
     this.#life.committed(meeting);
     successor.committed(this.#settings.drainTimeout, 'replace');
+    successor.answer(this.#answers);
+    this.#generations.dismiss();
     this.#drainHooks.begin('handoff');
     this.#announcements.inBackground(this.#drainForSuccessor(successor, pid, mover, pause));
     this.#announcements.tell('commit', { pid, mode: 'replace' });
@@ -917,9 +972,21 @@ export class Succession {
     const { hello, control, channel, peer } = visitor;
     try {
       if (hello.intent === 'status') {
-        control.send('STATUS', this.status());
+        control.send('STATUS', { ...this.status(), draining: await this.drainingGenerations() });
         void control.end();
         return;
+      }
+      if (hello.intent === 'drain') {
+        const generation = Number.isSafeInteger(hello.details.generation) ? (hello.details.generation as number) : 0;
+        this.#generations.join(new DrainLine(control, { pid: peer.pid, generation }, hello.features));
+        control.send('WELCOME', welcomePayload(this.generation));
+        control.unref();
+        return;
+      }
+      if (hello.intent === 'hammer') {
+        const chosen = readChosen(hello.details);
+        const owner = { pid: process.pid, generation: this.generation, hammer: () => this.hammer() };
+        return await answerHammer(control, chosen, owner, this.#generations);
       }
       if (hello.intent === 'upgrade') {
         requireOwning(this.#standing.phase);
@@ -961,6 +1028,7 @@ export class Succession {
   #count(total: number): Countdown {
     this.#countdown[Symbol.dispose]();
     this.#countdown = new Countdown(total);
+    this.#drainBegan = performance.now();
     return this.#countdown;
   }
 
@@ -1001,7 +1069,12 @@ export class Succession {
       heir?.settled,
       heir === null ? null : this.#standing.upstreamGone(),
       this.#drainHooks.done(order.countdown.over),
+      // Nobody serves any more, and with this process a container or a service may end: theirs is as long as its own.
+      reason === 'shutdown' && this.#standing.isAlone() ? this.#generations.gone() : null,
     ]);
+    const over = new AbortController();
+    // Whoever serves then is to know of this process, be its successor gone or one that drains itself.
+    if (heir !== null) void heir.successor.leaving.then(() => this.#rejoin(over.signal));
     const cutOff = new CutOff();
     const end = await this.estate.drain({
       ...order,
@@ -1010,6 +1083,7 @@ export class Succession {
       noMoreComing,
       onCutOff: (kind) => cutOff.add(kind),
     });
+    over.abort();
     if (end.how === 'cancelled' && heir !== null) return this.#giveBack(heir.pid);
     this.#countdown[Symbol.dispose]();
     const counts = end.how === 'drained' ? end.counts : { moved: 0, drained: 0, forced: 0 };
@@ -1017,6 +1091,13 @@ export class Succession {
     // A successor that was called off has to be gone first: it holds the listeners, and nobody else would end it.
     await this.#offerEnded;
     await this.#finish(report, heir?.successor ?? null, cutOff);
+  }
+
+  /** Makes this process, which drains, known to whoever serves now. */
+  #rejoin(over: AbortSignal): void {
+    const path = this.#settings.control;
+    if (path === null || over.aborted || !this.#standing.isIn('draining')) return;
+    this.#announcements.inBackground(rejoin(path, this.generation, this.#answers, over));
   }
 
   async #finish(report: DrainReport, successor: Successor | null, cutOff: CutOff): Promise<void> {
@@ -1091,6 +1172,11 @@ export class Succession {
     this.#life.entered(change.from, change.to);
     this.#announcements.publish('fd-handoff:phase', change);
   }
+}
+
+/** A moment of `performance.now()` as a date; null where it never comes. */
+function dateOf(moment: number): string | null {
+  return Number.isFinite(moment) ? new Date(performance.timeOrigin + moment).toISOString() : null;
 }
 
 /** For a drain during which somebody else serves, or will soon: idle connections may stay as long as they like. */

@@ -19,6 +19,9 @@ export const frameTypes = {
   RELEASED: 15,
   UNCLAIMED: 16,
   RETIRE: 17,
+  INQUIRE: 18,
+  GENERATIONS: 19,
+  HASTEN: 20,
 } as const;
 
 /** A frame's type, by its name in docs/protocol.md. */

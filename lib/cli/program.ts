@@ -6,6 +6,7 @@ import { registerCompletion } from './completion.ts';
 import { registerDev } from './dev.ts';
 import { registerExec } from './exec.ts';
 import { reportFailure } from './failure.ts';
+import { registerHammer } from './hammer.ts';
 import { registerListen } from './listen.ts';
 import { registerStatus } from './status.ts';
 import { type Register, section } from './subcommand.ts';
@@ -15,6 +16,7 @@ import { registerUpgrade } from './upgrade.ts';
 const subcommands: readonly Register[] = [
   registerStatus,
   registerUpgrade,
+  registerHammer,
   registerExec,
   registerListen,
   registerDev,

@@ -85,12 +85,12 @@ export function duration(milliseconds: number): string {
 }
 
 /** A value on one line of a terminal, whoever it came from: with what a terminal would obey taken out. */
-function text(value: Json | undefined): string {
+export function text(value: Json | undefined): string {
   if (typeof value === 'number') return String(value);
   if (typeof value !== 'string' || value === '') return none;
   return stripVTControlCharacters(value).replace(/\p{Cc}/gu, '?');
 }
 
-function objects(value: Json | undefined): JsonObject[] {
+export function objects(value: Json | undefined): JsonObject[] {
   return Array.isArray(value) ? value.filter(isObject) : [];
 }

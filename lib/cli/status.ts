@@ -5,6 +5,7 @@ import type { JsonObject } from '../channel/frame.ts';
 import { askStatus } from '../command-parts.ts';
 import type { Call } from './call.ts';
 import { controlArgument, timeoutOption } from './control-argument.ts';
+import { drainingTable } from './draining-table.ts';
 import { parseWait } from './duration.ts';
 import { describeFailure } from './failure.ts';
 import { statusTable } from './status-table.ts';
@@ -24,7 +25,7 @@ export function registerStatus(program: Command, call: Call): void {
     name: 'status',
     summary: 'what the process on a control path is doing',
     description:
-      'Asks the process that answers on a control path what it is doing, and shows its listeners and datagram sockets. Nothing is changed by that, and it is answered in the middle of a handoff, too.',
+      'Asks the process that answers on a control path what it is doing, and shows its listeners and datagram sockets, and every older generation that still drains, with what it waits for. Nothing is changed by that, and it is answered in the middle of a handoff, too.',
     examples: [
       ['status ./app.sock', 'a table'],
       ['status ./app.sock --json | jq .phase', 'everything that the process tells, for programs'],
@@ -41,12 +42,16 @@ export function registerStatus(program: Command, call: Call): void {
     .addOption(timeoutOption())
     .action(async (control: string, options: StatusOptions) => {
       const ask = () => askStatus(control, options.timeout);
-      const form = (status: JsonObject) => (options.json ? JSON.stringify(status) : statusTable(status, call.paint));
+      const form = (status: JsonObject) => (options.json ? JSON.stringify(status) : tables(status, call));
       // A path that is wrong will not be right in a second.
       const first = form(await ask());
       if (options.watch) await watch(first, options, () => ask().then(form), call);
       else call.say(first);
     });
+}
+
+function tables(status: JsonObject, { paint }: Call): string {
+  return [statusTable(status, paint), drainingTable(status, paint)].filter((table) => table !== '').join('\n\n');
 }
 
 /** Shows what `look` resolves with, until Ctrl-C. A failure is shown in its place: the process may come again. */

@@ -2,6 +2,7 @@ import { type Frame, isString, type JsonObject, readArray, readInteger, readStri
 import { isToken, type Token } from '../channel/token.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { connectionMemoryFeature, connectionsFeature } from './connection-transfer.ts';
+import { drainsFeature } from './drain-line.ts';
 
 export const protocolVersion = 1;
 
@@ -9,9 +10,15 @@ export const protocolVersion = 1;
 export const unclaimedFeature = 'unclaimed';
 
 /** What this version can do beyond the bare protocol; a peer that does not know a name ignores it. */
-export const features: readonly string[] = ['released', unclaimedFeature, connectionsFeature, connectionMemoryFeature];
+export const features: readonly string[] = [
+  'released',
+  unclaimedFeature,
+  connectionsFeature,
+  connectionMemoryFeature,
+  drainsFeature,
+];
 
-const intents = ['takeover', 'share', 'status', 'upgrade'] as const;
+const intents = ['takeover', 'share', 'status', 'upgrade', 'drain', 'hammer'] as const;
 
 /** What somebody who connects wants. */
 export type Intent = (typeof intents)[number];
@@ -22,10 +29,13 @@ export interface Hello {
   /** What its lane says; null for intents that take no descriptors. */
   readonly token: Token | null;
   readonly features: readonly string[];
+  /** Everything that was said: what an intent needs besides. */
+  readonly details: JsonObject;
 }
 
-export function helloPayload(intent: Intent, token: Token | null): JsonObject {
-  return { protocol: [protocolVersion], intent, pid: process.pid, token, features: [...features] };
+/** @param details what the intent needs besides */
+export function helloPayload(intent: Intent, token: Token | null, details: JsonObject = {}): JsonObject {
+  return { ...details, protocol: [protocolVersion], intent, pid: process.pid, token, features: [...features] };
 }
 
 /** Whether a visitor with this intent brings a lane. */
@@ -55,6 +65,7 @@ export function readHello(frame: Frame): Hello {
     pid: readInteger(frame, 'pid'),
     token: isToken(token) ? token : null,
     features: frame.payload.features === undefined ? [] : readArray(frame, 'features', isString),
+    details: frame.payload,
   };
 }
 

@@ -5,6 +5,7 @@ import { type Frame, isString, type JsonObject, readArray } from '../channel/fra
 import { trace } from '../channel/trace.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { ConnectionSender, type ConnectionsTaken, connectionsTaken, type Departing } from './connection-transfer.ts';
+import { answerInquiries, type DrainAnswers } from './drain-answers.ts';
 import { features, type Hello, protocolVersion, unclaimedFeature } from './hello.ts';
 import { describeForManifest, type NamedDescriptor, readyName } from './manifest.ts';
 import { ReadyPipe } from './ready-pipe.ts';
@@ -134,6 +135,8 @@ export interface Successor {
   sendConnections(batch: readonly Departing[], received: () => void): Promise<Set<Departing>>;
   /** The last word: this process is drained, and leaves. */
   drained(report: JsonObject): Promise<void>;
+  /** Answers it, and those after it, what this process's drain waits for. */
+  answer(answers: DrainAnswers): void;
   /** For one beside this process: its role goes to somebody else, so it must not step in when this one leaves. */
   release(): void;
 }
@@ -193,6 +196,10 @@ export class Succession implements Successor {
   async drained(report: JsonObject): Promise<void> {
     this.#channel.control.send('DRAINED', { report });
     await this.#channel.end();
+  }
+
+  answer(answers: DrainAnswers): void {
+    answerInquiries(this.#channel.control, answers);
   }
 
   release(): void {

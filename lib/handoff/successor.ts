@@ -1,11 +1,12 @@
 import type { ReceivingChannel } from '../channel/channel.ts';
 import { abortReason } from '../channel/deadline.ts';
-import { errorFrom, type Frame, readArray, readInteger } from '../channel/frame.ts';
+import { errorFrom, type Frame, isString, readArray, readInteger } from '../channel/frame.ts';
 import { createToken } from '../channel/token.ts';
 import { trace } from '../channel/trace.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import { type Arriving, receiveConnections } from './connection-transfer.ts';
+import { DrainLine } from './drain-line.ts';
 import { helloPayload, type Intent, protocolVersion } from './hello.ts';
 import type { Inheritance } from './inheritance.ts';
 import { InheritedDescriptors } from './inherited-descriptors.ts';
@@ -58,6 +59,7 @@ export class Takeover extends InheritedDescriptors implements Inheritance {
   readonly generation: number;
   readonly predecessor: { readonly pid: number; readonly generation: number };
   readonly #channel: ReceivingChannel;
+  readonly #features: readonly string[];
   readonly #states: Map<string, SavedState>;
   readonly #lateStates: ReadonlySet<string>;
   #settleLateStates: () => void = () => {};
@@ -75,6 +77,7 @@ export class Takeover extends InheritedDescriptors implements Inheritance {
   private constructor(fields: {
     mode: Mode;
     predecessor: { pid: number; generation: number };
+    features: readonly string[];
     channel: ReceivingChannel;
     inherited: readonly Inherited[];
     states: Map<string, SavedState>;
@@ -86,6 +89,7 @@ export class Takeover extends InheritedDescriptors implements Inheritance {
     this.predecessor = fields.predecessor;
     this.generation = fields.predecessor.generation + 1;
     this.#channel = fields.channel;
+    this.#features = fields.features;
     this.#states = fields.states;
     this.#lateStates = fields.lateStates;
     this.#assembler = fields.assembler;
@@ -124,6 +128,7 @@ export class Takeover extends InheritedDescriptors implements Inheritance {
       checkVersion(welcome);
       const predecessor = { pid: readInteger(welcome, 'pid'), generation: readInteger(welcome, 'generation') };
       control.peerPid = predecessor.pid;
+      const features = welcome.payload.features === undefined ? [] : readArray(welcome, 'features', isString);
 
       const offer = await control.expect(['OFFER'], signal);
       const entries = readArray(offer, 'descriptors', isManifestEntry);
@@ -148,7 +153,7 @@ export class Takeover extends InheritedDescriptors implements Inheritance {
       // Of a predecessor that is gone nothing comes any more; but its listeners are here, with whoever waits in their
       // queues. To serve them without its state is better than to close them and start afresh.
       const lateStates = new Set(stateEntries.filter((entry) => entry.late).map((entry) => entry.name));
-      return new Takeover({ mode, predecessor, channel, inherited, states, lateStates, assembler });
+      return new Takeover({ mode, predecessor, features, channel, inherited, states, lateStates, assembler });
     } catch (error) {
       OwnedFd.closeAll(received);
       control.send('ABORT', abortPayload(error));
@@ -224,6 +229,11 @@ export class Takeover extends InheritedDescriptors implements Inheritance {
     });
     // The connection is there to hear of a death; a process that has nothing else to do may leave.
     control.unref();
+  }
+
+  /** By which the predecessor, which drains from now on, is asked what it waits for. */
+  drainLine(): DrainLine {
+    return new DrainLine(this.#channel.control, this.predecessor, this.#features);
   }
 
   /** Tells the predecessor that nothing is to be given back when this process leaves. */

@@ -2,7 +2,7 @@ import { lstatSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Control } from '../channel/control.ts';
 import { abortReason } from '../channel/deadline.ts';
-import type { Frame, FrameName } from '../channel/frame.ts';
+import type { Frame, FrameName, JsonObject } from '../channel/frame.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
 import { peerCredentials } from '../fd/peer-credentials.ts';
@@ -44,11 +44,12 @@ export async function visit(
   intent: Inquiry,
   expected: FrameName,
   signal: AbortSignal,
+  details: JsonObject = {},
 ): Promise<Answered> {
   for (let round = 1; ; round++) {
     const connection = await connect(path, signal);
     const { pid } = checkOwner(connection, path);
-    const control = greet(connection, intent);
+    const control = greet(connection, intent, details);
     control.peerPid = pid;
     try {
       return { control, frame: await control.expect([expected], signal) };
@@ -64,9 +65,9 @@ export async function visit(
 }
 
 /** Says HELLO, with an intent that takes no descriptors; `connection` is taken over. */
-export function greet(connection: OwnedFd, intent: Inquiry): Control {
+export function greet(connection: OwnedFd, intent: Inquiry, details: JsonObject = {}): Control {
   const control = Control.over(connection, 'predecessor');
-  control.send('HELLO', helloPayload(intent, null));
+  control.send('HELLO', helloPayload(intent, null, details));
   return control;
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { untilAborted } from '../channel/deadline.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import type { NamedDescriptor } from '../handoff/manifest.ts';
-import type { Dependant, DrainEnd, DrainOrder } from '../servers/index.ts';
+import type { Dependant, DrainEnd, DrainOrder, Work } from '../servers/index.ts';
 import type { Exit } from './child.ts';
 import { findExecutable } from './executable.ts';
 import { type ProgramPlan, ProgramProcess } from './program-process.ts';
@@ -80,6 +80,11 @@ export class HostedProgram implements Dependant {
       throw error;
     }
     if (callOff.signal.aborted) this.#stop();
+  }
+
+  /** @internal */
+  get works(): readonly Work[] {
+    return [...this.#alive].map(() => ({ kind: 'program' }));
   }
 
   /** @internal As far as a rehearsal may go. */

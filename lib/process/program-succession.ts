@@ -29,5 +29,7 @@ export class ProgramSuccession implements Successor {
 
   async drained(): Promise<void> {}
 
+  answer(): void {}
+
   release(): void {}
 }

@@ -1,7 +1,7 @@
 import { untilAborted } from '../channel/deadline.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import type { Retirement } from '../handoff/successor.ts';
-import type { Dependant, DrainEnd, DrainOrder } from '../servers/index.ts';
+import type { Dependant, DrainEnd, DrainOrder, Work } from '../servers/index.ts';
 import { type WorkerPlan, WorkerProcess } from './worker-process.ts';
 import { WorkerSeat } from './worker-seat.ts';
 
@@ -108,6 +108,11 @@ export class WorkerPool implements Dependant {
     } finally {
       ended.abort();
     }
+  }
+
+  /** @internal */
+  get works(): readonly Work[] {
+    return this.#seats.flatMap(({ alive }) => alive.map(() => ({ kind: 'worker' })));
   }
 
   /** @internal */

@@ -81,6 +81,11 @@ export class Connections {
   /** Tells this share (0 to 1) of those whose protocol has a word for it, and that were not told, that the end is near. */
   tell(_reason: DrainReason, _share: number): void {}
 
+  /** What is under way on all of them. */
+  get works(): Work[] {
+    return [...this.sockets].map((socket) => this.workOn(socket));
+  }
+
   /** What keeps this connection open. */
   workOn(_socket: Socket): Work {
     return { kind: 'connection' };
@@ -114,4 +119,9 @@ export class Connections {
 /** That share of `sockets`, rounded up. */
 export function shareOf(sockets: readonly Socket[], share: number): readonly Socket[] {
   return sockets.slice(0, Math.ceil(sockets.length * share));
+}
+
+/** What was asked for. A query may hold a token, and is nobody's affair. */
+export function withoutQuery(target: string): string {
+  return target.replace(/[?#].*$/s, '');
 }

@@ -17,7 +17,7 @@ import { AdoptedConnections } from './adopted-connections.ts';
 import { type BindHooks, noBindHooks } from './bind-hooks.ts';
 import { BoundSocket } from './bound-socket.ts';
 import { type ConnectionHooks, ConnectionMemory } from './connection-memory.ts';
-import type { Connections } from './connections.ts';
+import type { Connections, Work } from './connections.ts';
 import { boundBefore } from './datagram-listener.ts';
 import type { Dependant } from './dependant.ts';
 import { type DrainCounts, type DrainEnd, type DrainOrder, drain } from './drain.ts';
@@ -623,6 +623,11 @@ export class Estate {
 
   #closeOthers(how: 'close' | 'remove'): Error[] {
     return eachOf([...this.receivers.map(({ place }) => place), ...this.held], (place) => place[how]());
+  }
+
+  /** What a drain waits for. */
+  get works(): Work[] {
+    return [...this.#counted.flatMap(({ works }) => works), ...[...this.#dependants].flatMap(({ works }) => works)];
   }
 
   get #counted(): Connections[] {

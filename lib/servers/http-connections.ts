@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net';
 import { TLSSocket, Server as TlsServer } from 'node:tls';
 import type { Json } from '../channel/frame.ts';
 import type { ConnectionMemory } from './connection-memory.ts';
-import { Connections, type DrainReason, shareOf, type Work } from './connections.ts';
+import { Connections, type DrainReason, shareOf, type Work, withoutQuery } from './connections.ts';
 import { FrontListener } from './front-listener.ts';
 import { HttpArrivals } from './http-arrivals.ts';
 import { HttpDepartures, type Survey } from './http-departures.ts';
@@ -162,10 +162,18 @@ export class HttpConnections extends Connections {
     this.#upgrades.tell(closeCodes[reason], share);
   }
 
+  override get works(): Work[] {
+    const idle = idleSockets(this.#server, this.sockets);
+    return [...this.sockets].map((socket) => {
+      const isIdle = idle.has(socket) && !isUnfinished(this.#lastResponseOn(socket));
+      return isIdle ? { kind: 'idle connection' } : this.workOn(socket);
+    });
+  }
+
   override workOn(socket: Socket): Work {
     const response = this.#lastResponseOn(socket);
     if (response !== undefined && isUnfinished(response)) {
-      return { kind: 'answer', path: pathOf(response), ...sinceOf(socket) };
+      return { kind: 'answer', path: withoutQuery(response.req.url ?? ''), ...sinceOf(socket) };
     }
     const upgraded = this.#upgrades.kindOf(socket);
     if (upgraded !== null) return { kind: upgraded };
@@ -281,11 +289,6 @@ export class HttpConnections extends Connections {
 
 function emptySurvey(): Survey {
   return { between: new Map(), busy: [] };
-}
-
-/** What was asked for. A query may hold a token, and is nobody's affair. */
-function pathOf({ req }: ServerResponse): string {
-  return (req.url ?? '').replace(/[?#].*$/s, '');
 }
 
 function sinceOf(socket: Socket): { since?: number } {

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import type { ServerHttp2Session } from 'node:http2';
-import type { Server } from 'node:net';
-import { Connections, shareOf } from './connections.ts';
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { Server, Socket } from 'node:net';
+import { Connections, shareOf, type Work, withoutQuery } from './connections.ts';
 import { setKeepAlive } from './internals.ts';
 import { onRequestStart } from './request-start.ts';
 
@@ -23,6 +23,7 @@ const roundTripLimit = 1_000;
  */
 export class Http2Connections extends Connections {
   readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #streams = new Map<ServerHttp2Stream, Work>();
   /** Answers of HTTP/1 clients, which a secure server may have as well (`allowHTTP1`). */
   readonly #answers = new Set<ServerResponse>();
   readonly #stopListening: () => void;
@@ -33,6 +34,7 @@ export class Http2Connections extends Connections {
     server.prependListener('session', (session: ServerHttp2Session) => {
       this.#sessions.add(session);
       session.once('close', () => this.#sessions.delete(session));
+      session.on('stream', (stream, headers) => this.#follow(stream, headers));
       if (this.#leaving) sayGoAway(session);
     });
     this.#stopListening = onRequestStart(server, ({ response }) => {
@@ -52,8 +54,24 @@ export class Http2Connections extends Connections {
     this.#leaving = false;
   }
 
+  override get works(): Work[] {
+    return [...super.works, ...this.#streams.values()];
+  }
+
+  override workOn(_socket: Socket): Work {
+    return { kind: 'HTTP/2 connection' };
+  }
+
   override forget(): void {
     this.#stopListening();
+  }
+
+  #follow(
+    stream: ServerHttp2Stream,
+    { ':path': path = '' }: IncomingHttpHeaders & { ':path'?: string | undefined },
+  ): void {
+    this.#streams.set(stream, { kind: 'answer', path: withoutQuery(path), since: performance.now() });
+    stream.once('close', () => this.#streams.delete(stream));
   }
 
   /** Those that have never sent a byte: over TLS there is no session that could be told. */

@@ -3,7 +3,7 @@ export { type BoundAddress, formatAddress } from './address.ts';
 export type { BindHooks, BoundListener, WantedListener } from './bind-hooks.ts';
 export { boundAddress, receives } from './bound-socket.ts';
 export type { ConnectionHooks } from './connection-memory.ts';
-export type { DrainReason } from './connections.ts';
+export type { DrainReason, Work } from './connections.ts';
 export { Countdown } from './countdown.ts';
 export { CutOff } from './cut-off.ts';
 export type { Dependant } from './dependant.ts';

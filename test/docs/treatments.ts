@@ -195,6 +195,7 @@ const console = http.createServer((request, response) => response.end('console')
 `,
   },
   'docs/command.md#status': { is: 'left', because: 'test/e2e/command-status.test.ts runs them' },
+  'docs/command.md#hammer': { is: 'left', because: 'test/e2e/draining-generations.test.ts runs such lines' },
   'docs/command.md#upgrade': { is: 'left', because: 'test/e2e/command-upgrade.test.ts runs it' },
   'docs/command.md#dev': { is: 'left', because: 'test/e2e/command-dev.test.ts runs it' },
   'docs/command.md#completion': {

@@ -25,7 +25,14 @@ test('it tells what there is, as JSON', async () => {
     using client = await RawClient.connect(port);
     await expect.poll(() => web?.connections.sockets.size).toBe(1);
     const predecessor = { pid: 7, generation: 2 };
-    const status = statusOf({ generation: 3, predecessor, phase: 'serving', control: '/run/app.sock', estate });
+    const status = statusOf({
+      generation: 3,
+      predecessor,
+      phase: 'serving',
+      control: '/run/app.sock',
+      estate,
+      draining: [],
+    });
     expect(JSON.parse(JSON.stringify(status))).toEqual({
       pid: process.pid,
       generation: 3,
@@ -42,6 +49,7 @@ test('it tells what there is, as JSON', async () => {
         { name: 'metrics', address: '127.0.0.1', port: metrics.place.address.port, path: null, receiving: true },
         { name: 'log', address: null, port: null, path: '@fd-handoff-status-test', receiving: false },
       ],
+      draining: [],
       descriptors: [],
       states: ['counters'],
       control: '/run/app.sock',
@@ -62,7 +70,14 @@ test('docs/observability.md shows what there is, and nothing else', async () => 
   const estate = new Estate(null);
   try {
     await estate.listen(http.createServer(), { name: 'web', port: 0, host: '127.0.0.1' });
-    const status = statusOf({ generation: 0, predecessor: null, phase: 'serving', control: null, estate });
+    const status = statusOf({
+      generation: 0,
+      predecessor: null,
+      phase: 'serving',
+      control: null,
+      estate,
+      draining: [],
+    });
     const documented = JSON.parse(shown);
     expect(Object.keys(documented)).toEqual(Object.keys(status));
     expect(Object.keys(documented.listeners[0])).toEqual(Object.keys(status.listeners[0] ?? {}));

@@ -8,7 +8,7 @@ import { never } from './never.ts';
 export class Meeting extends ChannelPair {
   readonly phases: OfferPhase[] = [];
   /** Before its HELLO nothing is known of the successor. */
-  #hello: Hello = { intent: 'takeover', pid: process.pid, token: null, features: [] };
+  #hello: Hello = { intent: 'takeover', pid: process.pid, token: null, features: [], details: {} };
 
   /** The successor as the predecessor knows it. */
   get candidate(): Candidate {

@@ -66,6 +66,9 @@ describe('encodeFrame', () => {
       RELEASED: 15,
       UNCLAIMED: 16,
       RETIRE: 17,
+      INQUIRE: 18,
+      GENERATIONS: 19,
+      HASTEN: 20,
     });
   });
 

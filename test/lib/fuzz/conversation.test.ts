@@ -94,7 +94,7 @@ test('mutated answers of a successor end an offer with a typed error, and leak n
       using deadline = Deadline.after(20_000, 'The mutated conversation did not end');
       const candidate = {
         channel: pair.sending,
-        hello: { intent: 'takeover' as const, pid: process.pid, token: null, features: [] },
+        hello: { intent: 'takeover' as const, pid: process.pid, token: null, features: [], details: {} },
       };
       const offer = {
         mode: 'replace' as const,

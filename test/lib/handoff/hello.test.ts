@@ -12,7 +12,13 @@ const good = helloPayload('takeover', token);
 
 describe('readHello', () => {
   it('reads what helloPayload writes', () => {
-    expect(readHello(hello(good))).toEqual({ intent: 'takeover', pid: process.pid, token, features });
+    expect(readHello(hello(good))).toEqual({
+      details: good,
+      intent: 'takeover',
+      pid: process.pid,
+      token,
+      features,
+    });
     expect(readHello(hello(helloPayload('status', null)))).toMatchObject({ intent: 'status', token: null });
   });
 

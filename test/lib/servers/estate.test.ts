@@ -385,6 +385,7 @@ describe('who serves with copies of the listeners', () => {
         calls.push('drain');
         return { how: 'drained', counts: { moved: 0, drained: 0, forced: 2 } };
       },
+      works: [{ kind: 'worker' }],
       serveAgain: () => calls.push('serveAgain'),
       letGo: () => calls.push('letGo'),
     };
