@@ -1,7 +1,7 @@
 import type { OwnedFd } from './fd/owned-fd.ts';
-import { socketFileExists, unlinkWhileHeld } from './handoff/control-path.ts';
-import { controlName, type NamedDescriptor } from './handoff/manifest.ts';
+import { controlName, type Inherited, type NamedDescriptor } from './handoff/manifest.ts';
 import type { Reception } from './handoff/reception.ts';
+import { SocketFile } from './handoff/socket-file.ts';
 import { isAnswered } from './process/owner-probe.ts';
 import { claimControlPath } from './process/predecessor-search.ts';
 import { boundAddress } from './servers/index.ts';
@@ -10,8 +10,14 @@ import { boundAddress } from './servers/index.ts';
 type Post =
   | { readonly is: 'none' }
   /** The listener is held, and somebody else accepts on it. */
-  | { readonly is: 'held'; readonly listener: OwnedFd }
-  | { readonly is: 'open'; readonly listener: OwnedFd };
+  | ({ readonly is: 'held' } & ControlListener)
+  | ({ readonly is: 'open' } & ControlListener);
+
+interface ControlListener {
+  readonly listener: OwnedFd;
+  /** Null for one that is at no path: then it can be inherited, and not be found. */
+  readonly file: SocketFile | null;
+}
 
 /** The control path, as far as it is this process's: who comes there is received, or is left to another owner. */
 export class ControlPost {
@@ -20,11 +26,12 @@ export class ControlPost {
   readonly #reception: Reception;
   #post: Post;
 
-  /** @param listener what a fresh start or an exec has left, taken over; null where there is none (yet) */
+  /** @param listener what a fresh start has bound, taken over; null where there is none (yet) */
   constructor(path: string | null, listener: OwnedFd | null, reception: Reception) {
     this.#path = path;
     this.#reception = reception;
-    this.#post = listener === null ? { is: 'none' } : { is: 'held', listener };
+    this.#post =
+      listener === null || path === null ? { is: 'none' } : { is: 'held', listener, file: SocketFile.bound(path) };
   }
 
   get is(): Post['is'] {
@@ -33,12 +40,16 @@ export class ControlPost {
 
   /** For the manifest; borrowed. Empty where nothing is held. */
   get named(): NamedDescriptor[] {
-    return this.#post.is === 'none' ? [] : [{ name: controlName, fd: this.#post.listener.fd }];
+    if (this.#post.is === 'none') return [];
+    const { listener, file } = this.#post;
+    return [{ name: controlName, fd: listener.fd, notes: file?.notes ?? {} }];
   }
 
-  /** Takes over the predecessor's listener, on which that accepts until commit. */
-  inherit(listener: OwnedFd): void {
-    this.#post = { is: 'held', listener };
+  /** Takes over the predecessor's listener, on which that accepts until commit; or what an exec has left. */
+  inherit({ entry, descriptor }: Inherited): void {
+    const { path } = boundAddress(descriptor.fd);
+    const file = path === undefined ? null : SocketFile.noted(path, entry.file);
+    this.#post = { is: 'held', listener: descriptor, file };
   }
 
   /** The path where another process answers; null where none does. Only of use while this one does not accept there. */
@@ -55,17 +66,18 @@ export class ControlPost {
    */
   async open(): Promise<void> {
     if (this.#post.is !== 'held') return;
-    const listener = await this.#listenerForPath(this.#post.listener);
-    this.#post = { is: 'held', listener };
-    await this.#reception.open(listener);
-    this.#post = { is: 'open', listener };
+    const held = await this.#listenerForPath(this.#post);
+    this.#post = { is: 'held', ...held };
+    await this.#reception.open(held.listener);
+    this.#post = { is: 'open', ...held };
   }
 
   /** Leaves the visitors to another process; the listener stays. */
   leave(): void {
     if (this.#post.is !== 'open') return;
     this.#reception.close();
-    this.#post = { is: 'held', listener: this.#post.listener };
+    const { listener, file } = this.#post;
+    this.#post = { is: 'held', listener, file };
   }
 
   /**
@@ -75,10 +87,11 @@ export class ControlPost {
    */
   close(how: 'close' | 'remove'): void {
     if (this.#post.is === 'none') return;
-    const { listener } = this.#post;
+    const { listener, file } = this.#post;
     this.#reception.close();
     try {
-      if (how === 'remove' && this.#path !== null) unlinkWhileHeld(this.#path, listener);
+      // Only its own: what somebody else has put there is not this process's to remove.
+      if (how === 'remove' && this.#path !== null) file?.remove();
     } finally {
       listener.close();
       this.#post = { is: 'none' };
@@ -86,16 +99,15 @@ export class ControlPost {
   }
 
   /**
-   * The listener of the path that this version was given: the one that is held, or a new one where that has another path,
-   * or a file that somebody has removed.
+   * The listener of the path that this version was given: the one that is held, or a new one where that has another path, or
+   * a file that somebody has removed or replaced.
    */
-  async #listenerForPath(held: OwnedFd): Promise<OwnedFd> {
+  async #listenerForPath({ listener, file }: ControlListener): Promise<ControlListener> {
     const path = this.#path;
-    const before = boundAddress(held.fd).path;
-    if (path === null || (path === before && socketFileExists(path))) return held;
+    if (path === null || (path === file?.path && file.state() === 'there')) return { listener, file };
     const claimed = await claimControlPath(path);
-    if (before !== undefined && before !== path) unlinkWhileHeld(before, held);
-    held.close();
-    return claimed;
+    if (file !== null && file.path !== path) file.remove();
+    listener.close();
+    return { listener: claimed, file: SocketFile.bound(path) };
   }
 }

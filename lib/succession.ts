@@ -187,7 +187,7 @@ export class Succession {
     this.#survival = found.is === 'survival' ? found.survival : null;
     this.#rehearsal = found.is === 'rehearsal' ? found.rehearsal : null;
     this.#stderr = found.is === 'takeover' ? found.stderr : null;
-    const control = found.is === 'fresh' ? found.control : (this.#survival?.take(controlName)?.descriptor ?? null);
+    const survived = this.#survival?.take(controlName) ?? null;
     this.generation = inheritance?.generation ?? 0;
     this.predecessor = inheritance?.predecessor ?? null;
     this.#standing = new Standing(takeover, (change) => this.#onPhase(change));
@@ -215,7 +215,8 @@ export class Succession {
       onVisitor: (visitor) => void this.#receive(visitor),
       onRefusal: (error, peer) => announcements.publish('fd-handoff:refusal', { error, peer }),
     });
-    this.#control = new ControlPost(settings.control, control, reception);
+    this.#control = new ControlPost(settings.control, found.is === 'fresh' ? found.control : null, reception);
+    if (survived !== null) this.#control.inherit(survived);
     this.#pidFile = new PidFilePost(settings.pidFile, report);
     void takeover?.predecessorLost.then(() => this.#restoreStderr());
     takeover?.calledOff.addEventListener('abort', () => this.#letGoIfStarting(), { once: true });
@@ -603,7 +604,7 @@ export class Succession {
     );
     const decision = await takeover.announceReady(deadline.signal);
     const inherited = takeover.take(controlName);
-    if (inherited !== null) this.#control.inherit(inherited.descriptor);
+    if (inherited !== null) this.#control.inherit(inherited);
     if (decision === 'orphaned') {
       if (isClusterWorker()) {
         throw new HandoffError(

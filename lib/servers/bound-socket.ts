@@ -4,10 +4,11 @@ import { describe } from '../fd/describe.ts';
 import { setNonBlocking } from '../fd/descriptor.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
-import { claimUnixPath, type UnixListenerOptions, unlinkWhileHeld } from '../handoff/control-path.ts';
+import { claimUnixPath, type UnixListenerOptions } from '../handoff/control-path.ts';
 import type { Keeper } from '../handoff/keeper.ts';
-import type { NamedDescriptor } from '../handoff/manifest.ts';
+import type { ManifestEntry, NamedDescriptor } from '../handoff/manifest.ts';
 import { pathError } from '../handoff/path-error.ts';
+import { SocketFile } from '../handoff/socket-file.ts';
 import { type BoundAddress, formatAddress, whereOf } from './address.ts';
 
 /**
@@ -29,14 +30,33 @@ export abstract class BoundSocket {
    * by it waits for the next start.
    */
   keeper: Keeper | null = null;
+  /** Null for a socket that has none. */
+  #file: SocketFile | null;
   #descriptor: OwnedFd;
 
   /** @param descriptor is taken over */
-  constructor(name: string, descriptor: OwnedFd, inherited: boolean, address = boundAddress(descriptor.fd)) {
+  constructor(
+    name: string,
+    descriptor: OwnedFd,
+    inherited: boolean,
+    file: SocketFile | null,
+    address = boundAddress(descriptor.fd),
+  ) {
     this.name = name;
     this.inherited = inherited;
     this.#descriptor = descriptor;
+    this.#file = file;
     this.address = address;
+  }
+
+  /** Whether whoever goes to its path comes to it: a socket file can be removed or replaced by anybody. */
+  get isReachable(): boolean {
+    return this.#file === null || this.#file.state() === 'there';
+  }
+
+  /** What goes into the manifest of its file. */
+  protected get fileNotes(): { file?: string } {
+    return this.#file?.notes ?? {};
   }
 
   /** For the manifest; borrowed. */
@@ -77,6 +97,7 @@ export abstract class BoundSocket {
   /** Has another socket in the place of one that was closed. */
   protected replace(descriptor: OwnedFd): void {
     this.#descriptor = descriptor;
+    this.#file = fileOf(this.address);
     this.keeper = null;
   }
 
@@ -95,8 +116,18 @@ export abstract class BoundSocket {
   }
 
   protected removeFile(): void {
-    if (this.address.path !== undefined && this.keeper === null) unlinkWhileHeld(this.address.path, this.#descriptor);
+    if (this.keeper === null && !this.#descriptor.closed) this.#file?.remove();
   }
+}
+
+/** The file of a socket that has just been bound there; null where it has none. */
+export function fileOf({ path }: BoundAddress): SocketFile | null {
+  return path === undefined ? null : SocketFile.bound(path);
+}
+
+/** The file of a line of the manifest; null where that is not at a path. */
+export function fileInManifest({ path, file }: ManifestEntry): SocketFile | null {
+  return typeof path === 'string' ? SocketFile.noted(path, file) : null;
 }
 
 /** The address that the kernel gives for a socket. */

@@ -6,7 +6,7 @@ import { bindUdp } from '../fd/socket.ts';
 import { keeperOf } from '../handoff/keeper.ts';
 import type { Inherited, ManifestEntry, NamedDescriptor } from '../handoff/manifest.ts';
 import type { BoundAddress, DatagramAddress } from './address.ts';
-import { BoundSocket, bindPath } from './bound-socket.ts';
+import { BoundSocket, bindPath, fileInManifest, fileOf } from './bound-socket.ts';
 import { bindToUnixSocket, setConnected } from './internals.ts';
 import type { Place } from './place.ts';
 import { portError } from './port-error.ts';
@@ -27,8 +27,8 @@ export interface DatagramListenerOptions {
 /** A bound datagram socket under a name. What comes waits in its buffer until somebody receives. */
 export class DatagramListener extends BoundSocket implements DatagramPlace {
   /** One that came from the predecessor; the descriptor is taken over. */
-  static adopt(name: string, { entry, descriptor }: Inherited): DatagramListener {
-    const listener = new DatagramListener(name, descriptor, true, boundBefore(entry));
+  static adopt(name: string, { entry, descriptor }: Inherited, file = fileInManifest(entry)): DatagramListener {
+    const listener = new DatagramListener(name, descriptor, true, file, boundBefore(entry));
     listener.keeper = keeperOf(entry);
     return listener;
   }
@@ -43,7 +43,15 @@ export class DatagramListener extends BoundSocket implements DatagramPlace {
       address.family === 'unix'
         ? await bindPath(address.path, { type: 'datagram', mode })
         : bindPort(address.address, address.port, options);
-    return new DatagramListener(name, descriptor, false);
+    return new DatagramListener(name, descriptor, false, address.family === 'unix' ? fileOf(address) : null);
+  }
+
+  /** As `Listener.another()`. */
+  async another(name: string): Promise<DatagramListener | null> {
+    const { path } = this.address;
+    if (this.closed || this.isReachable || path === undefined) return null;
+    const options = { mode: undefined, ipv6Only: false, reuseAddress: false, reusePort: false };
+    return DatagramListener.bind(name, { family: 'unix', path }, options);
   }
 
   /** The connection of a datagram socket belongs to the socket: it goes over with it. */
@@ -54,7 +62,8 @@ export class DatagramListener extends BoundSocket implements DatagramPlace {
 
   get named(): NamedDescriptor {
     const { address } = this.address;
-    return { name: this.name, fd: this.fd, ...(address === undefined ? {} : { notes: { boundTo: address } }) };
+    const notes = { ...this.fileNotes, ...(address === undefined ? {} : { boundTo: address }) };
+    return { name: this.name, fd: this.fd, ...(Object.keys(notes).length === 0 ? {} : { notes }) };
   }
 
   attach(socket: Socket): void {

@@ -18,7 +18,7 @@ import { type BindHooks, noBindHooks } from './bind-hooks.ts';
 import { BoundSocket } from './bound-socket.ts';
 import { type ConnectionHooks, ConnectionMemory } from './connection-memory.ts';
 import type { Connections, Work } from './connections.ts';
-import { boundBefore } from './datagram-listener.ts';
+import { boundBefore, DatagramListener } from './datagram-listener.ts';
 import type { Dependant } from './dependant.ts';
 import { type DrainCounts, type DrainEnd, type DrainOrder, drain } from './drain.ts';
 import { HeldSocket } from './held-socket.ts';
@@ -137,6 +137,8 @@ export class Estate {
   readonly #places: PlaceChoice;
   readonly #servers: ServedServers;
   readonly #receivers = new Map<string, Receiver>();
+  /** Datagram sockets that have lost their file, each for the socket that has another at its path. */
+  readonly #outlived: { readonly of: DatagramListener; readonly companion: DatagramListener }[] = [];
   /** Bound for others, who have copies: nothing is accepted here. */
   readonly #held = new Map<string, ServerPlace>();
   readonly #dependants = new Set<Dependant>();
@@ -247,14 +249,38 @@ export class Estate {
     return this.#names.naming(options.name ?? defaultName(address), async (name) => {
       const choose = () => this.#places.chooseForDatagrams(name, address, options.mode, socket);
       const place = await this.#takePlace(name, address, choose);
-      const receiver = await Receiver.open(socket, place, () => {
-        if (!this.#receivers.delete(name)) return;
-        this.#names.release(name);
-        this.#onForgotten();
-      });
+      const receiver = await Receiver.open(socket, place, () => this.#forgetReceiver(name));
       this.#receivers.set(name, receiver);
       return receiver;
     });
+  }
+
+  #forgetReceiver(name: string): void {
+    if (!this.#receivers.delete(name)) return;
+    this.#names.release(name);
+    this.#onForgotten();
+  }
+
+  /** Has the socket of a place receive in another one at its path as well. */
+  async #receiveBeside(of: DatagramListener, companion: DatagramListener): Promise<void> {
+    const socket = this.receivers.find(({ place }) => place === of)?.socket;
+    if (socket === undefined) return companion.close();
+    const receiver = await Receiver.beside(socket, companion, () => this.#forgetReceiver(companion.name));
+    this.#receivers.set(companion.name, receiver);
+  }
+
+  /** As `ServedServers.acceptAgain()` does it: others at the paths that lead to the present ones no more. */
+  async #bindLost(): Promise<void> {
+    for (const place of [...this.held, ...this.receivers.map((receiver) => receiver.place)]) {
+      if (!(place instanceof Listener || place instanceof DatagramListener)) continue;
+      const { path } = place.address;
+      if (this.#bound().some((other) => other !== place && other.address.path === path && other.isReachable)) continue;
+      const another = await place.another(this.#names.free(place.name));
+      if (another === null) continue;
+      this.#names.reserveFree(another.name);
+      if (another instanceof Listener) this.#held.set(another.name, another);
+      else await this.#receiveBeside(place as DatagramListener, another);
+    }
   }
 
   /** The predecessor's listener, or a new one, on which this process does not accept: others do, with copies of it. */
@@ -495,11 +521,13 @@ export class Estate {
   takeRest(): void {
     this.readyHeld();
     this.#takeCompanions(() => true);
+    this.#outlived.push(...this.#places.takeDatagramCompanions((former) => this.#names.reserveFree(former)));
   }
 
   /** Accepts everywhere. When one place fails, those that accept already stop again. */
   async accept(): Promise<void> {
     this.takeRest();
+    for (const { of, companion } of this.#outlived.splice(0)) await this.#receiveBeside(of, companion);
     try {
       await this.#servers.accept();
       for (const receiver of this.receivers) await receiver.accept();
@@ -513,8 +541,14 @@ export class Estate {
   async acceptAgain(): Promise<Error[]> {
     const failures: Error[] = [];
     for (const place of this.held) await place.reopen().catch((error: Error) => failures.push(error));
+    await this.#bindLost().catch((error: Error) => failures.push(error));
     for (const dependant of this.#dependants) dependant.serveAgain();
-    return [...failures, ...(await this.#servers.acceptAgain()), ...(await this.#receiveWhere('stopped'))];
+    return [
+      ...failures,
+      ...(await this.#servers.acceptAgain()),
+      ...(await this.#receiveWhere('stopped')),
+      ...(await this.#receiveWhere('waiting')),
+    ];
   }
 
   /** Accepts on what was registered late, and lets go of what was closed meanwhile. Returns what could not. */

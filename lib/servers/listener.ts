@@ -5,9 +5,10 @@ import { OwnedFd } from '../fd/owned-fd.ts';
 import { bindTcp, listen } from '../fd/socket.ts';
 import { applyFileRights, type FileRights } from '../handoff/file-rights.ts';
 import type { NamedDescriptor } from '../handoff/manifest.ts';
+import type { SocketFile } from '../handoff/socket-file.ts';
 import { serveTaken, takeQueue } from './accept-queue.ts';
 import type { Address } from './address.ts';
-import { BoundSocket, bindPath } from './bound-socket.ts';
+import { BoundSocket, bindPath, boundAddress, fileOf } from './bound-socket.ts';
 import { listenOn, setUnixAddress } from './internals.ts';
 import type { Place } from './place.ts';
 import { portError } from './port-error.ts';
@@ -51,9 +52,9 @@ export class Listener extends BoundSocket implements ServerPlace {
     name: string,
     descriptor: OwnedFd,
     options: ListenerOptions,
-    origin: { readonly inherited: boolean; readonly neighbours: Neighbours },
+    origin: { readonly inherited: boolean; readonly neighbours: Neighbours; readonly file: SocketFile | null },
   ) {
-    super(name, descriptor, origin.inherited);
+    super(name, descriptor, origin.inherited, origin.file);
     this.options = options;
     this.#neighbours = origin.neighbours;
     const description = describe(descriptor.fd);
@@ -61,8 +62,13 @@ export class Listener extends BoundSocket implements ServerPlace {
   }
 
   /** One that came from the predecessor; `descriptor` is taken over. */
-  static adopt(name: string, descriptor: OwnedFd, options: ListenerOptions): Listener {
-    return new Listener(name, descriptor, options, { inherited: true, neighbours: alone });
+  static adopt(
+    name: string,
+    descriptor: OwnedFd,
+    options: ListenerOptions,
+    file: SocketFile | null = fileOf(boundAddress(descriptor.fd)),
+  ): Listener {
+    return new Listener(name, descriptor, options, { inherited: true, neighbours: alone, file });
   }
 
   /**
@@ -78,11 +84,12 @@ export class Listener extends BoundSocket implements ServerPlace {
   ): Promise<Listener> {
     const descriptor =
       address.family === 'unix' ? await bindFile(address.path, options) : bindPort(address, options, neighbours());
-    return new Listener(name, descriptor, options, { inherited: false, neighbours });
+    const file = address.family === 'unix' ? fileOf(address) : null;
+    return new Listener(name, descriptor, options, { inherited: false, neighbours, file });
   }
 
   get named(): NamedDescriptor {
-    return { name: this.name, fd: this.fd, notes: { backlog: this.options.backlog } };
+    return { name: this.name, fd: this.fd, notes: { backlog: this.options.backlog, ...this.fileNotes } };
   }
 
   listen(): void {
@@ -104,7 +111,10 @@ export class Listener extends BoundSocket implements ServerPlace {
    */
   claim(): void {
     const { reusePort } = this.options;
-    if (this.address.path !== undefined) applyFileRights(this.address.path, this.options);
+    if (this.address.path !== undefined) {
+      // What somebody else has put there is not to be changed.
+      if (this.isReachable) applyFileRights(this.address.path, this.options);
+    }
     // An inherited group stays one: without the option its members would get no equal part of the connections.
     else if (reusePort || !this.inherited) sharePort(this.fd, reusePort);
   }
@@ -131,6 +141,18 @@ export class Listener extends BoundSocket implements ServerPlace {
     } finally {
       this.close(server);
     }
+  }
+
+  /**
+   * Another one at its path, under `name`, where nobody can come to this one by that any more; null where they can. This one
+   * stays: by another name of its file, or from another mount, they may.
+   *
+   * @throws ERR_HANDOFF_ALREADY_OWNED where somebody else has the path, and what binding throws
+   */
+  async another(name: string): Promise<Listener | null> {
+    const { path } = this.address;
+    if (this.closed || this.isReachable || path === undefined) return null;
+    return Listener.bind(name, { family: 'unix', path }, this.options);
   }
 
   async reopen(): Promise<void> {

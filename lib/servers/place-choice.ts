@@ -6,6 +6,7 @@ import { OwnedFd } from '../fd/owned-fd.ts';
 import type { Inheritance } from '../handoff/inheritance.ts';
 import { keeperOf } from '../handoff/keeper.ts';
 import type { Inherited, ManifestEntry } from '../handoff/manifest.ts';
+import { SocketFile } from '../handoff/socket-file.ts';
 import {
   type Address,
   type BoundAddress,
@@ -14,7 +15,13 @@ import {
   satisfies,
   type WantedAddress,
 } from './address.ts';
-import { boundBefore, DatagramListener, type DatagramPlace } from './datagram-listener.ts';
+import { fileInManifest } from './bound-socket.ts';
+import {
+  boundBefore,
+  DatagramListener,
+  type DatagramListenerOptions,
+  type DatagramPlace,
+} from './datagram-listener.ts';
 import { bindOptionsOf } from './internals.ts';
 import { hasIPv6, Listener, type ListenerOptions, type ServerPlace } from './listener.ts';
 import { PlainDatagramPlace } from './plain-datagram-place.ts';
@@ -22,6 +29,7 @@ import { PlainPlace } from './plain-place.ts';
 import { covers, overlaps, type Reach, reachOf } from './reach.ts';
 import { RehearsedDatagramPlace } from './rehearsed-datagram-place.ts';
 import { RehearsedPlace } from './rehearsed-place.ts';
+import { warnOfLostFile } from './socket-file-warning.ts';
 
 /** Whether this process binds what it did not inherit. A cluster's worker has what its primary holds, and nothing else. */
 export type Binding = 'binds' | 'inherits-only';
@@ -42,6 +50,7 @@ export class PlaceChoice {
   /** What each listener was in the predecessor, where it comes from there. */
   readonly #former = new Map<ServerPlace, ManifestEntry>();
   readonly #chosen = new Set<Listener>();
+  readonly #datagrams = new Set<DatagramListener>();
 
   constructor(inheritance: Inheritance | null, binding: Binding = 'binds') {
     this.#inheritance = inheritance;
@@ -55,14 +64,34 @@ export class PlaceChoice {
    *   ERR_HANDOFF_DESCRIPTOR_MISMATCH where the predecessor's listener cannot be made what is asked for
    */
   async choose(name: string, address: WantedAddress, options: ListenerOptions): Promise<ServerPlace> {
-    if (address.family === 'any') return this.#place(name, {}, this.#inheritNamed(name), options);
+    if (address.family === 'any') {
+      const entry = this.#entryNamed(name);
+      // Its path says where it is to be, if nobody can come by that any more.
+      if (typeof entry.path !== 'string')
+        return this.#place(name, {}, this.#inheritance?.take(entry.name) ?? null, options);
+      return this.choose(name, { family: 'unix', path: entry.path }, options);
+    }
     if (!isSupported()) return new PlainPlace(name, address, options.backlog);
     if (address.family === 'tcp') this.#checkOwn(address, options);
     const inherited = this.#inherit(name, address, options);
     if (inherited !== null || this.#inheritance?.rehearsed) return this.#place(name, address, inherited, options);
-    const place = await this.#bind(name, address, options);
+    const place = await this.#bindOrKeep(name, address, options);
     this.#chosen.add(place);
     return place;
+  }
+
+  /** A new one; where nobody comes by the path of the predecessor's, and no other can be bound there, that one after all. */
+  async #bindOrKeep(name: string, address: Address, options: ListenerOptions): Promise<Listener> {
+    try {
+      return await this.#bind(name, address, options);
+    } catch (error) {
+      if (address.family !== 'unix') throw error;
+      const lost = preferNamed(satisfying(this.#unclaimedListeners(), address), name);
+      const inherited = lost === undefined ? null : (this.#inheritance?.take(lost.name) ?? null);
+      if (inherited === null) throw error;
+      if (this.#binding === 'binds') warnOfLostFile(address.path, error);
+      return this.#adopt(name, inherited, options);
+    }
   }
 
   /** The place that is inherited; or, in a rehearsal, one like it, or like the one that would be bound. */
@@ -85,7 +114,7 @@ export class PlaceChoice {
   ): Promise<DatagramPlace> {
     if (!isSupported()) return new PlainDatagramPlace(name, address);
     const bound = (this.#inheritance?.unclaimed ?? []).filter(({ kind }) => kind === 'datagram');
-    const fitting = satisfying(bound, address);
+    const fitting = this.#reachable(satisfying(bound, address));
     // By another name a port of the system's choice is somebody else's.
     const anonymous = address.family !== 'unix' && address.port === 0;
     const found = anonymous ? named(fitting, name) : preferNamed(fitting, name);
@@ -95,8 +124,47 @@ export class PlaceChoice {
       const before = inherited && boundBefore(inherited.entry);
       return RehearsedDatagramPlace.make(name, address, before, bindOptionsOf(socket));
     }
-    if (inherited !== null) return DatagramListener.adopt(name, inherited);
-    return DatagramListener.bind(name, address, { mode, ...bindOptionsOf(socket) });
+    const place =
+      inherited === null
+        ? await this.#bindForDatagrams(name, address, { mode, ...bindOptionsOf(socket) })
+        : DatagramListener.adopt(name, inherited);
+    this.#datagrams.add(place);
+    return place;
+  }
+
+  /** As `#bindOrKeep()`. */
+  async #bindForDatagrams(
+    name: string,
+    address: DatagramAddress,
+    options: DatagramListenerOptions,
+  ): Promise<DatagramListener> {
+    try {
+      return await DatagramListener.bind(name, address, options);
+    } catch (error) {
+      const bound = (this.#inheritance?.unclaimed ?? []).filter(({ kind }) => kind === 'datagram');
+      const [lost] = address.family === 'unix' ? satisfying(bound, address) : [];
+      const inherited = lost === undefined ? null : (this.#inheritance?.take(lost.name) ?? null);
+      if (inherited === null || address.family !== 'unix') throw error;
+      warnOfLostFile(address.path, error);
+      return DatagramListener.adopt(name, inherited);
+    }
+  }
+
+  /**
+   * The predecessor's datagram sockets that have lost their file, each with the place that has another one at its path:
+   * whoever is connected to one goes on sending to it.
+   */
+  takeDatagramCompanions(
+    nameFor: (formerName: string) => string,
+  ): { readonly of: DatagramListener; readonly companion: DatagramListener }[] {
+    const outlived = (this.#inheritance?.unclaimed ?? [])
+      .filter(({ kind }) => kind === 'datagram')
+      .flatMap((entry) => this.#atPathOf(entry, this.#datagrams));
+    return outlived.flatMap(({ entry, of, path }) => {
+      const inherited = this.#inheritance?.take(entry.name) ?? null;
+      if (inherited === null) return [];
+      return [{ of, companion: DatagramListener.adopt(nameFor(entry.name), inherited, SocketFile.lost(path)) }];
+    });
   }
 
   /** What the predecessor called this place; its own name where it is new. */
@@ -117,6 +185,13 @@ export class PlaceChoice {
     isReady: (place: ServerPlace) => boolean = () => true,
   ): { readonly of: ServerPlace; readonly companion: Listener }[] {
     const companions: { of: Listener; companion: Listener }[] = [];
+    // Those that have lost their file are served too: by another name of it, or from another mount, clients still come.
+    for (const { entry, of, path } of this.#unclaimedListeners().flatMap((one) => this.#atPathOf(one, this.#chosen))) {
+      const inherited = isReady(of) ? this.#inheritance?.take(entry.name) : undefined;
+      if (inherited == null) continue;
+      const companion = this.#adopt(nameFor(entry.name), inherited, of.options, SocketFile.lost(path));
+      companions.push({ of, companion });
+    }
     for (const { entry, reach } of this.#unclaimed()) {
       const of = this.#whoCovers(reach, (place) => companions.filter((one) => one.of === place).length);
       const inherited = of !== undefined && isReady(of) ? this.#inheritance?.take(entry.name) : undefined;
@@ -145,19 +220,44 @@ export class PlaceChoice {
     return true;
   }
 
-  #adopt(name: string, { entry, descriptor }: Inherited, options: ListenerOptions): Listener {
-    const listener = Listener.adopt(name, descriptor, options);
+  #adopt(
+    name: string,
+    { entry, descriptor }: Inherited,
+    options: ListenerOptions,
+    file = fileInManifest(entry),
+  ): Listener {
+    const listener = Listener.adopt(name, descriptor, options, file);
     listener.keeper = keeperOf(entry);
     this.#former.set(listener, entry);
     return listener;
   }
 
   /** The listener of that name, wherever it is. */
-  #inheritNamed(name: string): Inherited {
-    const entry = named((this.#inheritance?.unclaimed ?? []).filter(isListener), name);
-    const inherited = entry === undefined ? null : (this.#inheritance?.take(entry.name) ?? null);
-    if (inherited === null) throw nobodyHas(name);
-    return inherited;
+  #entryNamed(name: string): ManifestEntry {
+    const entry = named(this.#unclaimedListeners(), name);
+    if (entry === undefined) throw nobodyHas(name);
+    return entry;
+  }
+
+  #unclaimedListeners(): ManifestEntry[] {
+    return (this.#inheritance?.unclaimed ?? []).filter(isListener);
+  }
+
+  /** Those to which the path leads. A rehearsal binds nothing, and leaves it to the real start. */
+  #reachable(entries: readonly ManifestEntry[]): ManifestEntry[] {
+    if (this.#inheritance?.rehearsed) return [...entries];
+    return entries.filter((entry) => (fileInManifest(entry)?.state() ?? 'there') === 'there');
+  }
+
+  /** The place at the path of `entry`, which came to have it because that leads to `entry` no more. */
+  #atPathOf<Placed extends Listener | DatagramListener>(
+    entry: ManifestEntry,
+    places: ReadonlySet<Placed>,
+  ): { entry: ManifestEntry; of: Placed; path: string }[] {
+    const { path } = entry;
+    if (typeof path !== 'string') return [];
+    const of = [...places].find((place) => !place.closed && place.address.path === path);
+    return of === undefined ? [] : [{ entry, of, path }];
   }
 
   async #bind(name: string, address: Address, options: ListenerOptions): Promise<Listener> {
@@ -189,7 +289,7 @@ export class PlaceChoice {
     const found =
       address.family === 'tcp'
         ? this.#findPort(listeners, name, address, options)
-        : preferNamed(satisfying(listeners, address), name);
+        : preferNamed(this.#reachable(satisfying(listeners, address)), name);
     return found === undefined ? null : inheritance.take(found.name);
   }
 

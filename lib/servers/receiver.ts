@@ -1,8 +1,8 @@
-import { Socket } from 'node:dgram';
+import { createSocket, Socket } from 'node:dgram';
 import { Server } from 'node:net';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { type DatagramPlace, isBound } from './datagram-listener.ts';
-import { resumeReceiving, stopReceiving } from './internals.ts';
+import { datagramType, resumeReceiving, stopReceiving } from './internals.ts';
 import { attachTo, type Service } from './place.ts';
 
 /** A `dgram` socket in its place: it receives, stops receiving, receives again, is closed. */
@@ -39,6 +39,17 @@ export class Receiver {
       closed();
     });
     return receiver;
+  }
+
+  /** Receives in one more place for `socket`, which gets what comes there as its own. */
+  static beside(socket: Socket, place: DatagramPlace, closed: () => void): Promise<Receiver> {
+    const companion = createSocket(datagramType(socket));
+    companion.on('message', (...received) => socket.emit('message', ...received));
+    companion.on('error', (error) => socket.emit('error', error));
+    const close = () => companion.close();
+    socket.once('close', close);
+    companion.once('close', () => socket.off('close', close));
+    return Receiver.open(companion, place, closed);
   }
 
   get service(): Service {

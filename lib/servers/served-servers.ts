@@ -146,9 +146,24 @@ export class ServedServers {
   async acceptAgain(): Promise<Error[]> {
     const failures: Error[] = [];
     for (const served of this.serving) {
-      if (served.service === 'stopped') failures.push(...(await served.acceptAgain()));
+      if (served.service !== 'stopped') continue;
+      await this.#bindLost(served).catch((error: Error) => failures.push(error));
+      failures.push(...(await served.acceptAgain()));
     }
     return failures;
+  }
+
+  /** Has it serve another listener at a path that does not lead to its own any more. */
+  async #bindLost(served: Served): Promise<void> {
+    const listeners = served.places.filter((place) => place instanceof Listener);
+    for (const place of listeners) {
+      if (listeners.some((other) => other !== place && other.address.path === place.address.path && other.isReachable))
+        continue;
+      const name = this.#owner.names.free(place.name);
+      const another = await place.another(name);
+      if (another !== null) served.serveBesides(another);
+      if (another !== null) this.#owner.names.reserveFree(name);
+    }
   }
 
   /** Accepts on what was registered late, and lets go of what was closed meanwhile. Returns what could not. */

@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { getNonBlocking, setNonBlocking } from '../../../lib/fd/descriptor.ts';
 import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
 import { bindUdp } from '../../../lib/fd/socket.ts';
 import type { NamedDescriptor } from '../../../lib/handoff/manifest.ts';
-import { BoundSocket, bindPath, boundAddress } from '../../../lib/servers/bound-socket.ts';
+import { BoundSocket, bindPath, boundAddress, fileOf } from '../../../lib/servers/bound-socket.ts';
 import { DescriptorCheck } from '../../support/open-descriptors.ts';
 import { TemporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -27,7 +27,7 @@ class Bound extends BoundSocket {
 }
 
 it('lends copies, and keeps what was not taken', () => {
-  const socket = new Bound('it', new OwnedFd(bindUdp('127.0.0.1', 0)), false);
+  const socket = new Bound('it', new OwnedFd(bindUdp('127.0.0.1', 0)), false, null);
   const taken: OwnedFd[] = [];
   socket.lend((fd) => taken.push(new OwnedFd(fd)));
   expect(taken[0]?.fd).not.toBe(socket.fd);
@@ -44,7 +44,7 @@ it('lends copies, and keeps what was not taken', () => {
 });
 
 it('is made non-blocking again, for all who share it', () => {
-  const socket = new Bound('it', new OwnedFd(bindUdp('127.0.0.1', 0)), false);
+  const socket = new Bound('it', new OwnedFd(bindUdp('127.0.0.1', 0)), false, null);
   setNonBlocking(socket.fd, false);
   socket.reassert();
   expect(getNonBlocking(socket.fd)).toBe(true);
@@ -55,7 +55,7 @@ it.each([{ type: 'datagram' as const }, { backlog: 1 }])(
   'its path (%j) stays when it is closed, and is nobody else’s while it is open',
   async (options) => {
     const path = folder.file('it.sock');
-    const first = new Bound('it', await bindPath(path, options), false);
+    const first = new Bound('it', await bindPath(path, options), false, fileOf({ path }));
     expect(first.address).toEqual({ path });
     await expect(bindPath(path, options)).rejects.toMatchObject({
       code: 'ERR_HANDOFF_ALREADY_OWNED',
@@ -64,8 +64,22 @@ it.each([{ type: 'datagram' as const }, { backlog: 1 }])(
     first.close();
     first.remove();
     expect(existsSync(path)).toBe(true);
-    const second = new Bound('it', await bindPath(path, options), false);
+    const second = new Bound('it', await bindPath(path, options), false, fileOf({ path }));
     second.remove();
     expect(existsSync(path)).toBe(false);
   },
 );
+
+it("a file that was replaced is not the socket's own: it does not lead there, and is not removed", async () => {
+  const path = folder.file('it.sock');
+  const socket = new Bound('it', await bindPath(path, { backlog: 1 }), false, fileOf({ path }));
+  expect(socket.isReachable).toBe(true);
+  rmSync(path);
+  expect(socket.isReachable).toBe(false);
+  const other = new Bound('other', await bindPath(path, { backlog: 1 }), false, fileOf({ path }));
+  expect([socket.isReachable, other.isReachable]).toEqual([false, true]);
+  socket.remove();
+  expect(existsSync(path)).toBe(true);
+  other.remove();
+  expect(existsSync(path)).toBe(false);
+});
