@@ -15,7 +15,7 @@ import { adoptWebSocket, moveWebSocket } from './chat-server/websocket-moving.js
 /** RFC 6455 has no code for "reconnect, another process is there for you"; the registry of its codes has 1012. */
 const serviceRestart = 1012;
 
-/** How long a connection that cannot move may go on here before it is told to reconnect. The drain ends after 30 s. */
+/** How long a connection that cannot move may go on here before it is told to reconnect: nobody waits, but two versions talk. */
 const stayLimit = Number(process.env.STAY ?? 20_000);
 
 /** The deadline for a message boundary: nothing is gained by more. */

@@ -155,6 +155,21 @@ const answer = async (message, { address, port }) => socket.send(message, port, 
 `,
     after: ready,
   },
+  'docs/lifecycle.md#when-the-process-leaves': {
+    is: 'program',
+    before: `${serving}const webSocketServer = { clients: [] };\nconst eventStreams = [];\nconst consumer = { stop() {} };\n`,
+    after: ready,
+  },
+  'docs/websockets.md#those-that-stay': {
+    is: 'program',
+    before: `import { setTimeout } from 'node:timers/promises';\n${serving}const webSocketServer = { clients: [] };\n`,
+    after: ready,
+  },
+  'docs/websockets.md#socketio': {
+    is: 'program',
+    before: `${serving}const io = { engine: { close() {} } };\n`,
+    after: ready,
+  },
   'docs/lifecycle.md#hooks': {
     is: 'program',
     before: `${http} const database = { async end() {} };\n`,
