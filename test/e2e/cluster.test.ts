@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { ask } from '../support/ask.ts';
@@ -166,6 +167,35 @@ test('a signal to the whole process group ends it once: what is in flight is ans
   agent.destroy();
   expect(primary.told.filter(({ event }) => event === 'worker-ready')).toHaveLength(2);
   expect(workers.some(isAlive)).toBe(false);
+});
+
+test('a signal that reaches primary and workers more than once cuts nothing off', async () => {
+  await using scene = new Scene();
+  const primary = start(scene);
+  const port = await portOf(primary);
+  const workers = await workersOf(primary);
+  const slow = ask({ port }, '/?wait=1000');
+  await primary.event('began');
+  // As a terminal and npm do, or systemd's KillMode=control-group with a launcher in front.
+  for (let time = 0; time < 3; time++) {
+    for (const pid of [primary.pid, ...workers]) process.kill(pid, 'SIGINT');
+    await delay(10);
+  }
+  expect((await slow).status).toBe(200);
+  expect(await primary.exited).toEqual({ code: 0, signal: null });
+  expect(await primary.event('drain', ({ pid }) => pid === primary.pid)).toMatchObject({ forced: 0 });
+});
+
+test('a primary that announces its end serves on, although its workers were told as well', async () => {
+  await using scene = new Scene();
+  const primary = start(scene, { OPTIONS: '{"shutdownDelay":3000}' });
+  const port = await portOf(primary);
+  const workers = await workersOf(primary);
+  for (const pid of [primary.pid, ...workers]) process.kill(pid, 'SIGTERM');
+  // Others are started in their places, for as long as the primary serves.
+  await primary.event('worker-draining');
+  expect(workers).not.toContain((await ask({ port })).servedBy);
+  expect(await primary.exited).toEqual({ code: 0, signal: null });
 });
 
 test('the hammer reaches the workers', async () => {

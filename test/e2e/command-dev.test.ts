@@ -205,6 +205,20 @@ test('Ctrl-C waits for what is in flight, and Ctrl-C again does not', async () =
   await expect(cut.release()).rejects.toThrow();
 });
 
+test('one Ctrl-C that comes twice, as under npm with bash, is one', async () => {
+  await using scene = new Scene();
+  const development = new Development(scene, serverOf('one', { options }));
+  const { port } = await development.begun();
+  using held = await HeldRequest.open(port);
+  for (let time = 0; time < 3; time++) {
+    development.run.signal('SIGINT');
+    await delay(10);
+  }
+  await development.run.errors('once more: at once');
+  expect((await held.release()).text).toBe('one');
+  expect(await development.run.exited).toEqual({ code: 0, signal: null });
+});
+
 test('a program that ignores every signal is killed at the third Ctrl-C, or when its time is over', async () => {
   const stubborn = `for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => tell('ignored', { signal }));
     function tell(event, details) { console.log(JSON.stringify({ event, pid: process.pid, ...details })); }
