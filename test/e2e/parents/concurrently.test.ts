@@ -24,6 +24,17 @@ test('Ctrl-C', async (context) => {
   expectTold('concurrently', 'Ctrl-C', seen);
 });
 
+test('the terminal is closed', async (context) => {
+  await using scene = new Scene();
+  const household = await Household.of(scene);
+  const terminal = await household.atTerminal(quoted(context));
+  const seen = await household.observe(
+    () => terminal.signal('SIGKILL'),
+    (family) => household.log.allGone(family),
+  );
+  expectTold('concurrently', 'the terminal is closed', seen);
+});
+
 test('SIGTERM', async (context) => {
   await using scene = new Scene();
   const household = await Household.of(scene);

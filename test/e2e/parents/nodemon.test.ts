@@ -33,6 +33,21 @@ test('Ctrl-C', async (context) => {
   expectTold('nodemon', 'Ctrl-C', seen);
 });
 
+test.for([
+  ['the terminal is closed', []],
+  ['the terminal is closed, --signal SIGTERM', ['--signal', 'SIGTERM']],
+] as const)('%s', async ([order, flags], context) => {
+  await using scene = new Scene();
+  const household = await project(scene);
+  const line = [process.execPath, ...words(context, ...flags)].map((word) => `'${word}'`).join(' ');
+  const terminal = await household.atTerminal(line);
+  const seen = await household.observe(
+    () => terminal.signal('SIGKILL'),
+    (family) => household.log.allGone(family),
+  );
+  expectTold('nodemon', order, seen);
+});
+
 test('SIGTERM', async (context) => {
   await using scene = new Scene();
   const household = await project(scene);

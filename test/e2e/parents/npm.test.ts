@@ -24,6 +24,17 @@ test.each(shells)('%s: Ctrl-C', async (shell) => {
   expectTold(`npm (${shell})`, 'Ctrl-C', seen);
 });
 
+test.each(shells)('%s: the terminal is closed', async (shell) => {
+  await using scene = new Scene();
+  const household = await project(scene);
+  const terminal = await household.atTerminal(`npm start --script-shell=${shell}`);
+  const seen = await household.observe(
+    () => terminal.signal('SIGKILL'),
+    (family) => household.log.allGone(family),
+  );
+  expectTold(`npm (${shell})`, 'the terminal is closed', seen);
+});
+
 test.each(shells)('%s: SIGTERM', async (shell) => {
   await using scene = new Scene();
   const household = await project(scene);
