@@ -4,7 +4,7 @@ import type { HandoffEvents } from './events.ts';
 import type { Handoff } from './index.ts';
 
 /** What only the diagnostics channels tell. */
-type Unspoken = Pick<HandoffDiagnostics, 'fd-handoff:phase' | 'fd-handoff:refusal'>;
+type Unspoken = Pick<HandoffDiagnostics, 'fd-handoff:phase' | 'fd-handoff:refusal' | 'fd-handoff:output'>;
 
 /** Tells the application, and whoever listens on `diagnostics_channel`, what happens. Nothing that they do stops it. */
 export class Announcements {

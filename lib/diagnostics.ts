@@ -6,6 +6,7 @@ import type { PeerCredentials } from './fd/peer-credentials.ts';
 import type { Mode, OfferPhase } from './handoff/predecessor.ts';
 import type { Handoff } from './index.ts';
 import type { PhaseName } from './phase.ts';
+import type { LostOutput } from './process/standard-output.ts';
 
 /** What every message but that of a frame has: who publishes it, since a process may have several. */
 export interface DiagnosticsMessage {
@@ -39,6 +40,8 @@ export interface HandoffDiagnostics {
   'fd-handoff:error': DiagnosticsMessage & { readonly error: Error };
   /** Somebody was turned away on the control path; `peer` is null where the kernel did not say who it was. */
   'fd-handoff:refusal': DiagnosticsMessage & { readonly error: HandoffError; readonly peer: PeerCredentials | null };
+  /** Output of this process could not be written; the process goes on. */
+  'fd-handoff:output': DiagnosticsMessage & LostOutput;
   /** A frame, a batch of descriptors or the newline was sent or received. */
   'fd-handoff:frame': FrameTrace;
 }

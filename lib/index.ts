@@ -40,6 +40,7 @@ import { currentRehearsal } from './process/rehearsal.ts';
 import { roster } from './process/roster.ts';
 import type { SignalMap as SignalMapOf } from './process/signal-map.ts';
 import { type SignalHooks, SignalListeners } from './process/signals.ts';
+import { onLostOutput, protectStandardStreams } from './process/standard-output.ts';
 import { Service } from './process/systemd/service.ts';
 import { WorkerPool } from './process/worker-pool.ts';
 import { requirePrimary } from './process/worker-process.ts';
@@ -95,6 +96,7 @@ export type { Convention } from './process/program-variables.ts';
 export type { SignalAction } from './process/signal-map.ts';
 export { type SignalPreset, signalPresets } from './process/signal-presets.ts';
 export type { SignalHooks } from './process/signals.ts';
+export type { LostOutput } from './process/standard-output.ts';
 export { SuccessorError } from './process/successor-error.ts';
 export type { PassedDescriptor } from './process/systemd/listen-fds.ts';
 export type { WorkerPool } from './process/worker-pool.ts';
@@ -168,6 +170,9 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     this.predecessor = this.#succession.predecessor;
     this.rehearsal = this.#succession.isRehearsal;
     this.closed = this.#succession.closed;
+    protectStandardStreams();
+    const stopListening = onLostOutput((lost) => announcements.publish('fd-handoff:output', lost));
+    void this.closed.then(stopListening);
   }
 
   /** Aborted at commit, shutdown or pause. After a give-back and at `'resume'` there is a new one. */

@@ -1,6 +1,7 @@
 import { HandoffError } from './fd/handoff-error.ts';
 import { isClusterWorker } from './process/pool-membership.ts';
 import type { SignalOrder } from './process/signals.ts';
+import { standardError } from './process/standard-output.ts';
 
 /** As much of a `Handoff` as signals need. */
 export interface Signalled {
@@ -65,7 +66,7 @@ async function carryOut(order: SignalOrder, app: Signalled, situation: Situation
     case 'reopen':
       return situation.reopen(signal);
     case 'status':
-      process.stderr.write(`${JSON.stringify(app.status())}\n`);
+      standardError.write(`${JSON.stringify(app.status())}\n`);
       return;
     case 'none':
       return;

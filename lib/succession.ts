@@ -218,7 +218,7 @@ export class Succession {
     this.#control = new ControlPost(settings.control, found.is === 'fresh' ? found.control : null, reception);
     if (survived !== null) this.#control.inherit(survived);
     this.#pidFile = new PidFilePost(settings.pidFile, report);
-    void takeover?.predecessorLost.then(() => this.#restoreStderr());
+    void takeover?.predecessorLost.then(() => this.#stderr?.restore('here'));
     takeover?.calledOff.addEventListener('abort', () => this.#letGoIfStarting(), { once: true });
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
@@ -347,7 +347,7 @@ export class Succession {
     this.#survival?.[Symbol.dispose]();
     warnOfUnclaimedPassed(this.#passed?.unclaimed ?? []);
     this.#passed?.[Symbol.dispose]();
-    this.#restoreStderr();
+    this.#stderr?.restore('here');
     // Without its control path the process still serves, so this failing is no reason to give the service up.
     await this.#openControl(takeover).catch((error) => this.#announcements.report(error));
     this.#life.ready(takeover === null || takeover.mode === 'replace', unclaimed);
@@ -412,6 +412,8 @@ export class Succession {
       using deadline = Deadline.after(shutdownTimeout, 'The state was not saved');
       const early = await untilAborted(this.estate.save('early'), deadline.signal);
       await this.#hangUpOnPredecessor(deadline.signal);
+      // While clients are still served: nobody is to wait for a reader that does not read.
+      const isRead = await flushOutput();
       requirePhase(this.#standing.phase, 'draining-in-place');
       this.#stopAccepting();
       this.#drainHooks.begin('handoff');
@@ -420,7 +422,7 @@ export class Succession {
       await this.estate.drain({ ...order, mover, noMoreComing: this.#drainHooks.done(order.countdown.over) });
       using lateDeadline = Deadline.after(shutdownTimeout, 'The late state was not saved');
       const late = await untilAborted(this.estate.save('late'), lateDeadline.signal);
-      await flushOutput();
+      if (isRead) await flushOutput();
       requirePhase(this.#standing.phase, 'draining-in-place');
       return this.#exec(image, [...early, ...late], survivors);
     } catch (error) {
@@ -733,12 +735,8 @@ export class Succession {
     // The predecessor serves, but whoever has started this process waits to hear that it has failed.
     const { shutdownTimeout } = this.#settings;
     await this.#drainToEnd('called-off', patientLimits(shutdownTimeout), shutdownTimeout, null);
-    this.#restoreStderr();
-  }
-
-  /** Until commit the end of standard error goes to the predecessor, who reports a failure with it. */
-  #restoreStderr(): void {
-    this.#stderr?.restore();
+    // It reports what fails here with the end of that.
+    this.#stderr?.restore('the predecessor');
   }
 
   // ---- as a predecessor ----
@@ -796,7 +794,7 @@ export class Succession {
       else tell('ready');
       // A shutdown that came while the newline was on its way has the last word.
       requirePhase(this.#standing.phase, 'offering');
-      spawned?.detach();
+      spawned?.detach({ library: meeting.how === 'channel' });
       if (mode === 'replace') this.#commit(meeting);
       else this.#standBeside(meeting, mode);
       // In the same turn as the commit: a moment later this process may have left.

@@ -1,3 +1,4 @@
+import { speak } from '../command-parts.ts';
 import { type Output, type Paint, paintFor } from './colours.ts';
 import { type ExitCodeName, exitCodes } from './exit-code.ts';
 
@@ -8,6 +9,8 @@ export class Call {
   readonly environment: NodeJS.ProcessEnv;
   /** Whether a failure is to be shown with everything that is known of it. */
   debug: boolean;
+  /** What it is for: to do something, whoever hears of it, or to tell something, which is nothing without a reader. */
+  purpose: 'to do' | 'to tell' = 'to tell';
   /** 0 unless something else was said. */
   exitCode = 0;
 
@@ -29,12 +32,22 @@ export class Call {
 
   /** A line on standard output: what was asked for. */
   say(line: string): void {
-    this.stdout.write(`${line}\n`);
+    speak(this.stdout, `${line}\n`);
   }
 
   /** A line on standard error: what goes on meanwhile. */
   note(line: string): void {
-    this.stderr.write(`${line}\n`);
+    speak(this.stderr, `${line}\n`);
+  }
+
+  /** Standard output cannot be written. */
+  loseOutput({ code, message }: NodeJS.ErrnoException): void {
+    if (this.purpose === 'to do') return;
+    // Whoever read it has gone, as head(1) does: nobody is left to be told anything.
+    if (code === 'EPIPE') process.exit(0);
+    if (this.exitCode !== 0) return;
+    this.end('failed');
+    this.note(`fd-handoff: What was asked for could not be written: ${message}.`);
   }
 
   end(name: ExitCodeName): void {

@@ -87,6 +87,7 @@ export function registerDev(program: Command, call: Call): void {
 }
 
 async function dev(command: string, args: readonly string[], flags: DevFlags, call: Call): Promise<void> {
+  call.purpose = 'to do';
   const paint = paintFor(call.stderr, call.environment);
   const say = (colour: Colour | null, text: string) => {
     call.note(`${paint('dim', '[fd-handoff]')} ${colour === null ? text : paint(colour, text)}`);

@@ -32,6 +32,7 @@ const stops: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
  * again then.
  */
 export async function hostProgram({ control, program: words, flags, take }: HostingOrder, call: Call): Promise<void> {
+  call.purpose = 'to do';
   const announce = announcer(flags.notifyFd);
   let program: HostedProgram | null = null;
   const signals: Record<string, unknown> = { SIGTERM: 'shutdown' };

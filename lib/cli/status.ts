@@ -2,7 +2,7 @@ import { clearScreenDown, cursorTo } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { JsonObject } from '../channel/frame.ts';
-import { askStatus } from '../command-parts.ts';
+import { askStatus, speak } from '../command-parts.ts';
 import type { Call } from './call.ts';
 import { controlArgument, timeoutOption } from './control-argument.ts';
 import { drainingTable } from './draining-table.ts';
@@ -85,5 +85,5 @@ function failure(error: unknown, json: boolean): string {
 function redraw(text: string): void {
   cursorTo(process.stdout, 0, 0);
   clearScreenDown(process.stdout);
-  process.stdout.write(text);
+  speak(process.stdout, text);
 }

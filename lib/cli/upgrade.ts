@@ -33,6 +33,7 @@ export function registerUpgrade(program: Command, call: Call): void {
 }
 
 async function upgrade(control: string, { json, timeout }: UpgradeFlags, call: Call): Promise<void> {
+  call.purpose = 'to do';
   const begun = performance.now();
   const step = (phase: string, text: string, details: object) => {
     const elapsed = Math.round(performance.now() - begun);

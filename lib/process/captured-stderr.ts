@@ -1,20 +1,28 @@
-import { duplicateTo } from '../fd/descriptor.ts';
+import { fstatSync, readSync } from 'node:fs';
+import { duplicateTo, setNonBlocking } from '../fd/descriptor.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
+import { standardError } from './standard-output.ts';
+import { relayToStandardError } from './stderr-pipe.ts';
+
+/** Enough for what a pipe holds. */
+const pieceLength = 64 * 1024;
 
 /**
- * Standard error while descriptor 2 leads to the predecessor, which reports a failed start with the end of it. A
- * predecessor that dies meanwhile leaves a pipe without a reader: writing a line to that must not end this process.
+ * Standard error while descriptor 2 leads to the predecessor, which reports a failed start with the end of it. This process
+ * holds the read end as well: what it and its helpers write when the predecessor does not read any more is not lost, and
+ * nobody is ended by it.
  */
 export class CapturedStderr {
   readonly #real: OwnedFd;
-  readonly #onError = (error: NodeJS.ErrnoException) => {
-    this.restore();
-    if (error.code !== 'EPIPE') throw error;
-  };
+  /** Null where the predecessor has not given it. */
+  readonly #reader: OwnedFd | null;
+  readonly #onError = () => this.restore('here');
 
-  /** @param real is taken over */
-  constructor(real: OwnedFd) {
+  /** Both are taken over. */
+  constructor({ real, reader }: { readonly real: OwnedFd; readonly reader: OwnedFd | null }) {
     this.#real = real;
+    this.#reader = reader;
+    standardError.protect();
     process.stderr.on('error', this.#onError);
   }
 
@@ -23,12 +31,37 @@ export class CapturedStderr {
     return this.#real.closed ? 2 : this.#real.fd;
   }
 
-  /** Makes descriptor 2 what it was meant to be; once. */
-  restore(): void {
+  /**
+   * Makes descriptor 2 what it was meant to be; once.
+   *
+   * @param readBy who reads what is in the pipe, and what is still to come by it: this process where the predecessor has
+   *   stopped, or is gone; the predecessor where that reports what has failed here
+   */
+  restore(readBy: 'here' | 'the predecessor'): void {
     if (this.#real.closed) return;
+    // As Node does with the pipe that it finds at its start: one that blocks would stop this process with its reader.
+    const stats = fstatSync(this.#real.fd);
+    if (stats.isFIFO() || stats.isSocket()) setNonBlocking(this.#real.fd, true);
     duplicateTo(this.#real.fd, 2);
     this.#real.close();
-    // An error of what was written before is told in the next turn.
-    setImmediate(() => process.stderr.off('error', this.#onError)).unref();
+    process.stderr.off('error', this.#onError);
+    if (this.#reader === null) return;
+    if (readBy === 'the predecessor') this.#reader.close();
+    else readOn(this.#reader);
+  }
+}
+
+/** Passes on what is in the pipe; where somebody else still has its other end, what is to come as well. */
+function readOn(reader: OwnedFd): void {
+  setNonBlocking(reader.fd, true);
+  const piece = Buffer.alloc(pieceLength);
+  try {
+    for (let length = readSync(reader.fd, piece); length > 0; length = readSync(reader.fd, piece)) {
+      standardError.write(Buffer.from(piece.subarray(0, length)));
+    }
+    reader.close();
+  } catch {
+    // EAGAIN: a helper has it for its standard error.
+    relayToStandardError(reader);
   }
 }

@@ -1,6 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
-import type net from 'node:net';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { HandoffError } from '../fd/handoff-error.ts';
+import { standardError } from './standard-output.ts';
 import type { Start } from './start.ts';
 
 /**
@@ -58,7 +60,7 @@ export class Child {
         if (group === 'own') signalGroup(pid, 'SIGKILL');
         const exit: Exit = { code, signal };
         const enough = setTimeout(resolve, 200, exit);
-        child.once('close', () => {
+        void Promise.all([once(child, 'close'), stderr.ended]).then(() => {
           clearTimeout(enough);
           resolve(exit);
         });
@@ -66,14 +68,27 @@ export class Child {
     });
   }
 
-  /** One that was just started; rejects with what spawn(2) says where there was nothing to start. */
-  static async of(child: ChildProcess, group: Group = 'of its parent'): Promise<Child> {
+  /**
+   * One that was just started; rejects with what spawn(2) says where there was nothing to start.
+   *
+   * @param stderr its standard error, where that is not the one of `child`; taken over
+   */
+  static async of(
+    child: ChildProcess,
+    group: Group = 'of its parent',
+    stderr: Socket | null = child.stderr as Socket | null,
+  ): Promise<Child> {
     // Besides a failed start this tells of a signal that could not be sent, to a child that has become another user.
     child.on('error', () => {});
-    const stderr = new StderrTail(child);
-    // Either is told in the next tick: there is nothing to wait for with a deadline.
-    await started(child);
-    return new Child(child, child.pid as number, stderr, group);
+    const tail = new StderrTail(stderr);
+    try {
+      // Either is told in the next tick: there is nothing to wait for with a deadline.
+      await started(child);
+    } catch (error) {
+      tail.stop();
+      throw error;
+    }
+    return new Child(child, child.pid as number, tail, group);
   }
 
   /** The end of what it has written to standard error so far; empty where that is not captured. */
@@ -81,10 +96,20 @@ export class Child {
     return this.#stderr.text.trimEnd();
   }
 
-  /** Lets it go on by itself: this process may leave before it, and hears no more of its standard error. */
+  /** Lets it go on by itself: this process may leave before it. */
   detach(): void {
     this.#stderr.detach();
     this.#process.unref();
+  }
+
+  /** Whether all of its standard error is read: nobody has it any more. */
+  get isReadToTheEnd(): boolean {
+    return this.#stderr.isAtEnd;
+  }
+
+  /** Reads no more of its standard error: somebody else does. */
+  stopReading(): void {
+    this.#stderr.stop();
   }
 
   /** Sends a signal to it alone, except SIGKILL, which goes to its whole group where it has its own. */
@@ -149,23 +174,36 @@ function signalGroup(leader: number, signal: NodeJS.Signals): void {
 
 /** Keeps the end of a child's standard error, and passes all of it on to our own. */
 class StderrTail {
-  readonly #stream: NodeJS.ReadableStream | null;
+  readonly #stream: Socket | null;
+  /** Settles, and never rejects, when nothing more comes. */
+  readonly ended: Promise<unknown>;
   #tail = '';
 
-  constructor(child: ChildProcess) {
-    this.#stream = child.stderr;
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      process.stderr.write(text);
+  constructor(stream: Socket | null) {
+    this.#stream = stream;
+    this.ended = stream === null ? Promise.resolve() : new Promise((resolve) => stream.once('close', resolve));
+    // A reset, say, by a process that was killed: nothing more comes.
+    stream?.on('error', () => {});
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      standardError.write(text);
       this.#tail = (this.#tail + text).slice(-stderrTailLength);
     });
+  }
+
+  get isAtEnd(): boolean {
+    return this.#stream === null || this.#stream.closed;
   }
 
   get text(): string {
     return this.#tail;
   }
 
-  /** The child has its own back; the pipe lives until the last holder closes it, but nobody waits for that. */
+  /** The pipe lives until the last holder closes it, but nobody waits for that. */
   detach(): void {
-    (this.#stream as net.Socket | null)?.unref();
+    this.#stream?.unref();
+  }
+
+  stop(): void {
+    this.#stream?.destroy();
   }
 }

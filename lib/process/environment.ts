@@ -20,6 +20,9 @@ export const workerVariable = 'FD_HANDOFF_WORKER';
 /** The number of the descriptor that standard error really is, while descriptor 2 is a pipe to the predecessor. */
 export const stderrVariable = 'FD_HANDOFF_STDERR';
 
+/** The number of the read end of that pipe, for what is still to come by it when the predecessor has stopped reading. */
+export const stderrReaderVariable = 'FD_HANDOFF_STDERR_READER';
+
 /** The control path of a process that somebody else looks after, in place of the one that its program gives. */
 export const controlVariable = 'FD_HANDOFF_CONTROL';
 
@@ -63,6 +66,7 @@ export const forOneProcess: readonly string[] = [
   ordinalVariable,
   workerVariable,
   stderrVariable,
+  stderrReaderVariable,
   readyVariable,
   preflightVariable,
   listenFdsVariable,
@@ -91,11 +95,17 @@ export function wasTaken(name: string): boolean {
   return taken.has(name);
 }
 
+/** What standard error really is, and the read end of what it is meanwhile; null where that was not given. */
+export interface InheritedStderr {
+  readonly real: OwnedFd;
+  readonly reader: OwnedFd | null;
+}
+
 /** What a spawned successor inherits from its predecessor. */
 export interface InheritedChannel {
   readonly control: OwnedFd;
   readonly lane: OwnedFd;
-  readonly stderr: OwnedFd | null;
+  readonly stderr: InheritedStderr | null;
 }
 
 /** A channel that was read, and the call of `handoff()` that it is for has not come yet. */
@@ -122,19 +132,26 @@ export function takeInheritedChannel(
 function readInheritedChannel(environment: NodeJS.ProcessEnv): InheritedChannel | null {
   const channel = takeVariable(environment, channelVariable);
   const stderr = takeVariable(environment, stderrVariable);
+  const reader = takeVariable(environment, stderrReaderVariable);
   if (channel === undefined) return null;
   closeProgramDescriptors(environment);
-  return ownChannel(channelVariable, channel, stderr);
+  return ownChannel(channelVariable, channel, stderr, reader);
 }
 
 /** The connections to the primary that has forked this process; null where it was forked by something else. */
 export function takeWorkerChannel(environment: NodeJS.ProcessEnv = process.env): InheritedChannel | null {
   const channel = takeVariable(environment, workerVariable);
   const stderr = takeVariable(environment, stderrVariable);
-  return channel === undefined ? null : ownChannel(workerVariable, channel, stderr);
+  const reader = takeVariable(environment, stderrReaderVariable);
+  return channel === undefined ? null : ownChannel(workerVariable, channel, stderr, reader);
 }
 
-function ownChannel(variable: string, channel: string, stderr: string | undefined): InheritedChannel {
+function ownChannel(
+  variable: string,
+  channel: string,
+  stderr: string | undefined,
+  reader: string | undefined,
+): InheritedChannel {
   const [control, lane, ...rest] = channel.split(',').map((text) => parseNumber(variable, text));
   if (control === undefined || lane === undefined || rest.length > 0) throw malformed(variable, channel);
   const owned: OwnedFd[] = [];
@@ -154,7 +171,18 @@ function ownChannel(variable: string, channel: string, stderr: string | undefine
     stderr:
       stderr === undefined
         ? null
-        : take(stderrVariable, stderr, parseNumber(stderrVariable, stderr), 'the real standard error'),
+        : {
+            real: take(stderrVariable, stderr, parseNumber(stderrVariable, stderr), 'the real standard error'),
+            reader:
+              reader === undefined
+                ? null
+                : take(
+                    stderrReaderVariable,
+                    reader,
+                    parseNumber(stderrReaderVariable, reader),
+                    'the read end of the pipe for standard error',
+                  ),
+          },
   };
 }
 
@@ -176,6 +204,7 @@ export function forgetPredecessors(environment: NodeJS.ProcessEnv): void {
     ordinalVariable,
     workerVariable,
     stderrVariable,
+    stderrReaderVariable,
     readyVariable,
   ]) {
     delete environment[name];

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { standardError, standardOutput } from './standard-output.ts';
 
 /**
  * How long the last output may take to reach whoever reads it. A reader that is alive empties a pipe in milliseconds;
@@ -12,15 +13,13 @@ export async function leave(exitCode: number): Promise<never> {
   process.exit(exitCode);
 }
 
-/** Resolves when what is pending on standard output and error is written, or nobody seems to read it. */
-export async function flushOutput(): Promise<void> {
-  await Promise.race([Promise.all([flush(process.stdout), flush(process.stderr)]), delay(flushLimit)]);
-}
-
-function flush(stream: NodeJS.WriteStream): Promise<void> {
-  // The callback comes with an error where the reader is gone: then there is nothing to wait for either.
-  return new Promise((resolve) => {
-    if (stream.writable) stream.write('', () => resolve());
-    else resolve();
-  });
+/**
+ * Resolves when what is pending on standard output and error is written, or nobody seems to read it; with whether somebody
+ * does.
+ *
+ * @param limit how long that may take, in milliseconds
+ */
+export function flushOutput(limit = flushLimit): Promise<boolean> {
+  const flushed = Promise.all([standardOutput.flush(), standardError.flush()]).then(() => true);
+  return Promise.race([flushed, delay(limit, false)]);
 }

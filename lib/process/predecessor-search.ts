@@ -211,7 +211,7 @@ async function takeOverFromParent(
   const stderr = inherited.stderr === null ? null : new CapturedStderr(inherited.stderr);
   const takeover = await taking;
   if (takeover !== null) return { takeover, stderr };
-  stderr?.restore();
+  stderr?.restore('here');
   return null;
 }
 

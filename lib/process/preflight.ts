@@ -5,6 +5,7 @@ import { ReadyPipe } from '../handoff/ready-pipe.ts';
 import { Child, notStarted, type Part } from './child.ts';
 import { preflightVariable } from './environment.ts';
 import { isOwnProgram, type Launch } from './launch.ts';
+import { sharingStreams } from './shared-streams.ts';
 import { SuccessorError } from './successor-error.ts';
 
 /** Looks at the next version in the application's own way: throwing calls the handoff off. */
@@ -92,7 +93,8 @@ async function start({ command, args, cwd, env }: Launch, descriptors: readonly 
     // In a group of its own: what a rehearsal starts must not outlive it, and Ctrl-C or a HUP for all is not for it. Nor
     // is what somebody types.
     const stdio = ['ignore', 'inherit', 'pipe', ...descriptors] as const;
-    return await Child.of(spawn(command, args, { cwd, env, detached: true, stdio: [...stdio] }), 'own');
+    const child = sharingStreams(() => spawn(command, args, { cwd, env, detached: true, stdio: [...stdio] }));
+    return await Child.of(child, 'own');
   } catch (error) {
     throw notStarted(part, error, { command, cwd });
   }

@@ -14,11 +14,14 @@ import {
   listenFdsVariable,
   ordinalVariable,
   readyVariable,
+  stderrReaderVariable,
   stderrVariable,
 } from './environment.ts';
 import type { Launch } from './launch.ts';
 import { withListenPid } from './listen-pid.ts';
+import { sharingStreams } from './shared-streams.ts';
 import type { Start } from './start.ts';
+import { relayToStandardError, StderrPipe } from './stderr-pipe.ts';
 import { SuccessorError } from './successor-error.ts';
 
 export interface SpawnOptions extends Launch {
@@ -42,19 +45,27 @@ export interface ProgramInheritance {
 
 const successorPart: Part = { name: 'successor', others: 'this process serves on' };
 
-/** Starts a child that inherits both connections, its ends of which are given; they are borrowed. */
-export type Starter = (channel: readonly [control: number, lane: number]) => ChildProcess;
+/**
+ * Starts a child that inherits both connections, its ends of which are given, and the pipe for its standard error, where it
+ * is to have one; all is borrowed.
+ */
+export type Starter = (channel: readonly [control: number, lane: number], stderr: StderrPipe | null) => ChildProcess;
 
 /** A successor that this process has spawned: the channel to it, and its life as a child. */
 export class SpawnedSuccessor {
   readonly channel: SendingChannel;
   readonly #child: Child;
   readonly #part: Part;
+  /** Of the pipe that its standard error is; null where that is this process's own. */
+  readonly #reader: OwnedFd | null;
 
-  private constructor(child: Child, channel: SendingChannel, part: Part) {
+  private constructor(child: Child, channel: SendingChannel, part: Part, reader: OwnedFd | null) {
     this.#child = child;
     this.channel = channel;
     this.#part = part;
+    this.#reader = reader;
+    // What it has started may go on, and write.
+    void child.exited.then(() => this.#letGoOfStderr(child.isReadToTheEnd ? 'somebody else' : 'a relay'));
   }
 
   get pid(): number {
@@ -68,17 +79,19 @@ export class SpawnedSuccessor {
 
   /** Starts the program. Rejects with ERR_HANDOFF_EXEC_FAILED when there is nothing to start. */
   static spawn(options: SpawnOptions, signal: AbortSignal): Promise<SpawnedSuccessor> {
-    const starter: Starter = (channel) => {
-      const { command, args, env, descriptors } = commandLine(options, channel);
-      return spawn(command, args, {
-        cwd: options.cwd,
-        env,
-        // spawn() clears close-on-exec in the child only. To do it here would let anything else that this process starts
-        // in the meantime inherit the connections.
-        stdio: ['inherit', 'inherit', options.stderr === 'capture' ? 'pipe' : 'inherit', ...descriptors],
-      });
+    const starter: Starter = (channel, stderr) => {
+      const { command, args, env, descriptors } = commandLine(options, channel, stderr);
+      const start = () =>
+        spawn(command, args, {
+          cwd: options.cwd,
+          env,
+          // spawn() clears close-on-exec in the child only. To do it here would let anything else that this process starts
+          // in the meantime inherit the connections.
+          stdio: ['inherit', 'inherit', stderr?.writer ?? 'inherit', ...descriptors],
+        });
+      return options.program === null ? sharingStreams(start) : start();
     };
-    return SpawnedSuccessor.start(starter, options, successorPart, signal);
+    return SpawnedSuccessor.start(starter, options, successorPart, signal, options.stderr);
   }
 
   /**
@@ -90,6 +103,7 @@ export class SpawnedSuccessor {
     start: Pick<Start, 'command' | 'cwd'>,
     part: Part,
     signal: AbortSignal,
+    stderr: SpawnOptions['stderr'] = 'capture',
   ): Promise<SpawnedSuccessor> {
     if (signal.aborted) throw abortReason(signal);
     const [control, childsControl] = ownedPair('the control connection to the successor');
@@ -97,14 +111,19 @@ export class SpawnedSuccessor {
       control.close();
       childsControl.close();
     });
+    let reader: OwnedFd | null = null;
     try {
-      const child = await Child.of(starter([childsControl.fd, childsLane.fd]));
+      using pipe = stderr === 'capture' ? new StderrPipe() : null;
+      const started = starter([childsControl.fd, childsLane.fd], pipe);
+      const child = await Child.of(started, 'of its parent', pipe?.stream() ?? null);
+      reader = pipe === null ? null : OwnedFd.dup(pipe.reader, 'the read end of the pipe for standard error');
       const channel = new SendingChannel(Control.over(control, 'successor'), lane);
       channel.control.peerPid = child.pid;
-      return new SpawnedSuccessor(child, channel, part);
+      return new SpawnedSuccessor(child, channel, part, reader);
     } catch (error) {
       control.close();
       lane.close();
+      reader?.close();
       throw error instanceof HandoffError ? error : notStarted(part, error, start);
     } finally {
       childsControl.close();
@@ -112,9 +131,27 @@ export class SpawnedSuccessor {
     }
   }
 
-  /** Lets it go on by itself: this process may leave before it, and hears no more of its standard error. */
-  detach(): void {
+  /**
+   * Lets it go on by itself: this process may leave before it, and hears no more of its standard error.
+   *
+   * @param library whether it uses this library, which takes its own standard error back
+   */
+  detach({ library }: { readonly library: boolean }): void {
     this.#child.detach();
+    this.#letGoOfStderr(library ? 'somebody else' : 'a relay');
+  }
+
+  /** It is ready, and reads by itself what is still to come by the pipe. */
+  stopReading(): void {
+    this.#letGoOfStderr('somebody else');
+  }
+
+  #letGoOfStderr(readBy: 'somebody else' | 'a relay'): void {
+    const reader = this.#reader;
+    if (reader === null || reader.closed) return;
+    this.#child.stopReading();
+    if (readBy === 'somebody else') reader.close();
+    else relayToStandardError(reader);
   }
 
   /**
@@ -162,14 +199,21 @@ interface CommandLine {
 }
 
 /** Numbers what the child inherits, and tells it the numbers. */
-function commandLine(options: SpawnOptions, channel: readonly [control: number, lane: number]): CommandLine {
+function commandLine(
+  options: SpawnOptions,
+  channel: readonly [control: number, lane: number],
+  stderr: StderrPipe | null,
+): CommandLine {
   const { program } = options;
   const listeners = program?.listeners ?? [];
   const descriptors = [...listeners.map(({ fd }) => fd), ...channel];
   const numberOf = (index: number) => String(firstInherited + listeners.length + index);
   const env: NodeJS.ProcessEnv = { ...options.env, [channelVariable]: `${numberOf(0)},${numberOf(1)}` };
   if (options.ordinal !== undefined && options.ordinal > 0) env[ordinalVariable] = String(options.ordinal);
-  if (options.stderr === 'capture') env[stderrVariable] = numberOf(descriptors.push(2) - 1 - listeners.length);
+  if (stderr !== null) {
+    env[stderrVariable] = numberOf(descriptors.push(2) - 1 - listeners.length);
+    env[stderrReaderVariable] = numberOf(descriptors.push(stderr.reader) - 1 - listeners.length);
+  }
   if (program === null) return { command: options.command, args: options.args, env, descriptors };
   env[readyVariable] = numberOf(descriptors.push(program.ready) - 1 - listeners.length);
   env[listenFdsVariable] = String(listeners.length);

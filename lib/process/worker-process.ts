@@ -7,10 +7,12 @@ import type { NamedDescriptor } from '../handoff/manifest.ts';
 import { abortPayload, makeOffer } from '../handoff/predecessor.ts';
 import type { Retirement } from '../handoff/successor.ts';
 import type { Exit, Part } from './child.ts';
-import { stderrVariable, workerVariable } from './environment.ts';
+import { stderrReaderVariable, stderrVariable, workerVariable } from './environment.ts';
 import { endFailed, firstWord } from './meeting.ts';
+import { sharingStreams } from './shared-streams.ts';
 import { SpawnedSuccessor, type Starter } from './spawned-successor.ts';
 import type { StartedScript } from './start.ts';
+import type { StderrPipe } from './stderr-pipe.ts';
 
 /** How a worker is started, and what it gets. */
 export interface WorkerPlan extends StartedScript {
@@ -70,8 +72,8 @@ export class WorkerProcess {
     using deadline = Deadline.after(plan.readyTimeout, 'The worker was not ready', outer);
     const { signal } = deadline;
     const forked: { worker: Worker | null } = { worker: null };
-    const starter: Starter = (channel) => {
-      forked.worker = fork(plan, channel);
+    const starter: Starter = (channel, stderr) => {
+      forked.worker = sharingStreams(() => fork(plan, channel, stderr as StderrPipe));
       return forked.worker.process as ChildProcess;
     };
     const start = { command: plan.script, cwd: plan.cwd };
@@ -79,6 +81,8 @@ export class WorkerProcess {
     const { channel } = spawned;
     try {
       await offer(plan, spawned, signal);
+      // First: it reads by itself as soon as it knows.
+      spawned.stopReading();
       channel.control.send('COMMITTED', { drainTimeout: 0, mode: 'share' });
       return new WorkerProcess(forked.worker as Worker, spawned);
     } catch (error) {
@@ -128,18 +132,24 @@ async function offer(plan: WorkerPlan, spawned: SpawnedSuccessor, signal: AbortS
 }
 
 /** Forks by `node:cluster`, whose settings are the application's: they are given back as they were. */
-function fork(plan: WorkerPlan, channel: readonly number[]): Worker {
+function fork(plan: WorkerPlan, channel: readonly number[], stderr: StderrPipe): Worker {
   const before = cluster.settings;
   const settings = {
     exec: plan.script,
     args: [...plan.args],
     cwd: plan.cwd,
-    // 3 is Node's own channel; 2 is a pipe to this process until the worker is ready, and 6 what it is then.
-    stdio: ['inherit', 'inherit', 'pipe', 'ipc', ...channel, plan.stderr()],
+    // 3 is Node's own channel; 2 is a pipe to this process until the worker is ready, 6 what it is then, and 7 the pipe's
+    // read end.
+    stdio: ['inherit', 'inherit', stderr.writer, 'ipc', ...channel, plan.stderr(), stderr.reader],
   };
   cluster.setupPrimary(settings as object);
   try {
-    const worker = cluster.fork({ ...plan.env, [workerVariable]: '4,5', [stderrVariable]: '6' });
+    const worker = cluster.fork({
+      ...plan.env,
+      [workerVariable]: '4,5',
+      [stderrVariable]: '6',
+      [stderrReaderVariable]: '7',
+    });
     // A start that fails is told by the process; cluster tells it once more, and without a listener would end this one.
     worker.on('error', () => {});
     return worker;

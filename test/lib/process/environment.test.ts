@@ -9,6 +9,7 @@ import {
   ordinalVariable,
   preflightVariable,
   readPreflight,
+  stderrReaderVariable,
   stderrVariable,
   takeInheritedChannel,
   takeWorkerChannel,
@@ -60,14 +61,19 @@ describe('what a spawned successor inherits', () => {
 
   it('is taken with close-on-exec, and the variables are removed as soon as they are read', () => {
     const [reader, writer] = pipe();
-    ends.push(new OwnedFd(reader, 'reader'));
-    const environment = { [channelVariable]: `${control},${lane}`, [stderrVariable]: `${writer}`, OTHER: 'kept' };
+    const environment = {
+      [channelVariable]: `${control},${lane}`,
+      [stderrVariable]: `${writer}`,
+      [stderrReaderVariable]: `${reader}`,
+      OTHER: 'kept',
+    };
     const taken = takeInheritedChannel(environment);
     expect(environment).toEqual({ OTHER: 'kept' });
-    expect([taken?.control.fd, taken?.lane.fd, taken?.stderr?.fd]).toEqual([control, lane, writer]);
-    expect([control, lane, writer].every(getCloseOnExec)).toBe(true);
+    const owned = [taken?.control, taken?.lane, taken?.stderr?.real, taken?.stderr?.reader];
+    expect(owned.map((descriptor) => descriptor?.fd)).toEqual([control, lane, writer, reader]);
+    expect([control, lane, writer, reader].every(getCloseOnExec)).toBe(true);
     expect(takeInheritedChannel(environment)).toBeNull();
-    for (const descriptor of [taken?.control, taken?.lane, taken?.stderr]) descriptor?.close();
+    for (const descriptor of owned) descriptor?.close();
   });
 
   it('waits for the call of handoff() that it is for, with the variables removed at once', () => {
