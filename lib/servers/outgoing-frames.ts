@@ -11,8 +11,8 @@ const nothing = Buffer.alloc(0);
 type Place =
   /** Its answer to the handshake has not been written whole. */
   | { readonly is: 'answering' }
-  /** So many bytes of a frame's payload are still to come; 0: the header of the next is. */
-  | { readonly is: 'talking'; readonly payload: number }
+  /** So many bytes of a frame's payload are still to come; 0: the header of the next is. Changed in place: there is one for every message. */
+  | { readonly is: 'talking'; payload: number }
   /** A close frame was written: nothing may follow. */
   | { readonly is: 'closing' }
   /** This is no WebSocket, or none that can be followed. */
@@ -34,55 +34,70 @@ export class OutgoingFrames {
 
   /** Takes in what is written. */
   push(written: Uint8Array): void {
-    let rest: Buffer = Buffer.from(written.buffer, written.byteOffset, written.byteLength);
-    while (rest.length > 0) {
-      if (this.#place.is === 'answering') rest = this.#takeHead(rest);
-      else if (this.#place.is === 'talking') rest = this.#takeFrame(rest, this.#place.payload);
-      else return;
+    let at = this.#place.is === 'answering' ? this.#takeHead(written) : 0;
+    while (at < written.length) {
+      const place = this.#place;
+      if (place.is !== 'talking') return;
+      if (place.payload > 0) {
+        const taken = Math.min(place.payload, written.length - at);
+        place.payload -= taken;
+        at += taken;
+      } else {
+        at = this.#takeHeader(written, at, place);
+      }
     }
   }
 
-  #takeHead(written: Buffer): Buffer {
+  /** Returns how many of the bytes are of the head. */
+  #takeHead(written: Uint8Array): number {
     const head = Buffer.concat([this.#begun, written]);
     const end = head.indexOf(headEnd);
     if (end === -1) {
       this.#begun = head;
       if (head.length > longestHead) this.#place = { is: 'unknown' };
-      return nothing;
+      return written.length;
     }
+    const before = this.#begun.length;
     this.#begun = nothing;
     const switches = /^HTTP\/1\.1 101[ \r]/.test(head.toString('latin1', 0, 16));
     this.#place = switches ? { is: 'talking', payload: 0 } : { is: 'unknown' };
-    return head.subarray(end + headEnd.length);
+    return end + headEnd.length - before;
   }
 
-  #takeFrame(written: Buffer, payload: number): Buffer {
-    if (payload > 0) {
-      this.#place = { is: 'talking', payload: Math.max(0, payload - written.length) };
-      return written.subarray(Math.min(payload, written.length));
-    }
-    const bytes = this.#begun.length === 0 ? written : Buffer.concat([this.#begun, written]);
-    const header = readHeader(bytes);
-    if (header === null) {
+  /** Returns where what follows the header begins. */
+  #takeHeader(written: Uint8Array, at: number, place: { payload: number }): number {
+    // Nearly always it is there whole, and nothing has to be copied.
+    const before = this.#begun.length;
+    const bytes = before === 0 ? written : Buffer.concat([this.#begun, written]);
+    const start = before === 0 ? at : 0;
+    const length = headerLength(bytes, start);
+    if (length === null) {
       // A copy: the application may use its own again.
-      this.#begun = Buffer.from(bytes);
-      return nothing;
+      this.#begun = Buffer.from(bytes.subarray(start));
+      return written.length;
     }
     this.#begun = nothing;
-    this.#place = header.opcode === closeOpcode ? { is: 'closing' } : { is: 'talking', payload: header.payload };
-    return bytes.subarray(header.length);
+    if (((bytes[start] as number) & 0x0f) === closeOpcode) this.#place = { is: 'closing' };
+    else place.payload = payloadOf(bytes, start);
+    return start + length - before;
   }
 }
 
-/** The header at the beginning of `bytes`; null where it is not there whole. */
-function readHeader(bytes: Buffer): { opcode: number; length: number; payload: number } | null {
-  const [first, second] = bytes;
-  if (first === undefined || second === undefined) return null;
+/** How long the header is that begins at `start`; null where it is not there whole. */
+function headerLength(bytes: Uint8Array, start: number): number | null {
+  const second = bytes[start + 1];
+  if (second === undefined) return null;
   const short = second & 0x7f;
-  const masked = (second & 0x80) === 0 ? 0 : 4;
-  const extended = short === 126 ? 2 : short === 127 ? 8 : 0;
-  const length = 2 + extended + masked;
-  if (bytes.length < length) return null;
-  const payload = extended === 0 ? short : extended === 2 ? bytes.readUInt16BE(2) : Number(bytes.readBigUInt64BE(2));
-  return { opcode: first & 0x0f, length, payload };
+  const length = 2 + (short === 126 ? 2 : short === 127 ? 8 : 0) + ((second & 0x80) === 0 ? 0 : 4);
+  return bytes.length - start < length ? null : length;
+}
+
+/** How long the payload is that follows the header at `start`. */
+function payloadOf(bytes: Uint8Array, start: number): number {
+  const short = (bytes[start + 1] as number) & 0x7f;
+  if (short < 126) return short;
+  const size = short === 126 ? 2 : 8;
+  let length = 0;
+  for (let at = start + 2; at < start + 2 + size; at++) length = length * 256 + (bytes[at] as number);
+  return length;
 }

@@ -178,7 +178,7 @@ await app.listen(http.createServer((request, response) => response.end('served')
 await app.ready();
 `,
   },
-  'docs/lifecycle.md#the-next-versions-environment': {
+  'docs/lifecycle.md#the-next-versions-start': {
     is: 'program',
     before: "import { writeFileSync } from 'node:fs';\nwriteFileSync('.env', 'RELEASE=2');\n",
     after: `${serving.replace('handoff({', 'handoff({ hooks,')}
