@@ -204,7 +204,7 @@ const rows: Row[] = [
     name: 'server.timeout with keepAliveTimeout: 0',
     options: { keepAliveTimeout: 0 },
     prepare: (server) => {
-      server.timeout = 200;
+      server.timeout = 1_000;
     },
     scenario: untilClosed,
     expected: '',
@@ -218,19 +218,19 @@ const rows: Row[] = [
   {
     name: 'setTimeout() with a callback',
     options: { keepAliveTimeout: 0 },
-    prepare: (server) => void server.setTimeout(100, (socket) => socket.end('told')),
+    prepare: (server) => void server.setTimeout(1_000, (socket) => socket.end('told')),
     scenario: untilClosed,
     expected: 'told',
   },
   {
     name: 'headersTimeout: an idle connection owes no head',
-    options: { headersTimeout: 100, requestTimeout: 100, connectionsCheckingInterval: 20 },
+    options: { headersTimeout: 1_000, requestTimeout: 1_000, connectionsCheckingInterval: 20 },
     scenario: async (scene) => [await untilSilentIsGivenUp(scene), ...(await answerTo(scene, request))],
     expected: ['HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n', ...kept()],
   },
   {
     name: 'headersTimeout: half a head is given up',
-    options: { headersTimeout: 100, connectionsCheckingInterval: 20 },
+    options: { headersTimeout: 1_000, connectionsCheckingInterval: 20 },
     scenario: (scene) => {
       scene.client.send(half);
       return untilClosed(scene);
@@ -239,7 +239,7 @@ const rows: Row[] = [
   },
   {
     name: 'requestTimeout: half a body is given up',
-    options: { headersTimeout: 100, requestTimeout: 100, connectionsCheckingInterval: 20 },
+    options: { headersTimeout: 1_000, requestTimeout: 1_000, connectionsCheckingInterval: 20 },
     scenario: (scene) => {
       scene.client.send('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na');
       return untilClosed(scene);

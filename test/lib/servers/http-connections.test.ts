@@ -149,7 +149,7 @@ describe('connections that come', () => {
 
   it('having never had a request owe one still', async () => {
     await using former = await ServedServer.start('http', listener);
-    const server = http.createServer({ headersTimeout: 50, connectionsCheckingInterval: 10 }, listener);
+    const server = http.createServer({ headersTimeout: 1_000, connectionsCheckingInterval: 20 }, listener);
     await using scene = await ServedServer.serve(server);
     using silent = await former.connect();
     await moveAll(former, scene);
