@@ -54,6 +54,12 @@ export class Connections {
     this.announceClose();
   }
 
+  /**
+   * Half of the time is over: what has not left by now, as `move` says, is told with its next answer. Later there might be
+   * none before the end.
+   */
+  tellAll(): void {}
+
   /** Takes `announceClose` or `move` back: this process serves again. */
   keepOpen(): void {}
 

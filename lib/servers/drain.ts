@@ -102,8 +102,8 @@ export async function drain(
     const farewell = Math.min(half, longestFarewell);
     const telling = { after: left - farewell, over: farewell * tellingShare };
     spread((share) => connections.tell(reason, share), telling, plan.signal);
-    // What is answered from now on is the last on its connection, be there a successor or not: nothing is begun any more.
-    spread(() => connections.announceClose(), { after: telling.after + telling.over, over: 0 }, plan.signal);
+    // A successor that has not taken a connection by then may never do so: what is answered from now on is the last on it.
+    spread(() => connections.tellAll(), { after: half, over: 0 }, plan.signal);
   };
   countdown.watch(planAnew, ended.signal);
   try {

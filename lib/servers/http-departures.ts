@@ -1,63 +1,80 @@
-import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Json } from '../channel/frame.ts';
 import { resumeReading, stopReading } from './internals.ts';
 import type { Mover, Parting, PartingSource } from './mover.ts';
 
 /**
- * How many times as long as a search took it is not repeated. A search looks at every connection; this keeps it to a
- * fifth of the processor's time where thousands of them are busy and finish one by one.
+ * How many connections are looked at in one turn of the event loop: less than 1 µs each, or 2 where the machine is slow, so
+ * that requests wait no longer for it than for the batch of 64 that is sent in another.
  */
-const searchRest = 4;
+const lookSlice = 1024;
+
+/**
+ * After so many milliseconds an answer was a slow one: its client can wait once more, as long as a batch takes. Clients of
+ * quick answers come back soon, and then there may be room.
+ */
+const slow = 100;
+
+/**
+ * For so long, in milliseconds, nobody reads from a connection before the next batch is due. A successor answers for one in
+ * milliseconds, or in some hundred where it is still starting; one that takes longer was stopped, and clients are served
+ * here meanwhile.
+ */
+const holdLimit = 1_000;
 
 const nothing = Buffer.alloc(0);
 
-/** What a look at some of the connections finds. */
-export interface Survey {
-  /** Those on which nothing is under way in either direction, each with how much was read from it until now. */
-  readonly between: Map<Socket, number>;
-  /** What is still being answered on the others, or was answered before the request had come whole. */
-  readonly busy: ServerResponse[];
+/** What departures ask of the server's connections, and tell them. */
+export interface DeparturesOwner {
+  readonly sockets: ReadonlySet<Socket>;
+  /** Whether nothing is under way on a connection in either direction. */
+  readonly canLeave: (socket: Socket) => boolean;
+  /** Since when its last answer has been under way, as `performance.now()` tells it. */
+  readonly since: (socket: Socket) => number;
+  /** Makes what goes along with a connection; undefined where that cannot be had, and it stays. */
+  readonly pack: (socket: Socket) => Json | undefined;
+  /** One has left. */
+  readonly moved: () => void;
+  /** The successor takes none at the time. */
+  readonly stalled: () => void;
 }
 
-/** A look at every connection, at some of them in each turn of the event loop; `leaves` tells those that can leave still. */
-export type Search = (leaves: (socket: Socket) => boolean) => Iterator<Survey, void>;
+/** A connection from which nobody reads. */
+interface Held {
+  /** What ended it when nothing happened on it, in milliseconds; 0: nothing did. */
+  readonly timeout: number;
+}
 
-/** The HTTP connections of a server that leave for the successor, each between two requests. */
+/**
+ * The HTTP connections of a server that leave for the successor, each between two requests: those that are idle one after
+ * the other, as the batches go, and those that are answered meanwhile in the turn in which their answer ends, because a
+ * client that asks again at once is never found idle.
+ */
 export class HttpDepartures implements PartingSource {
   readonly #mover: Mover;
   readonly #route: string;
-  readonly #search: Search;
-  readonly #pack: (socket: Socket) => Json | undefined;
-  readonly #onMoved: () => void;
-  /** Between two requests when last looked at, each with how much had been read of it then. */
-  #candidates = new Map<Socket, number>();
+  readonly #owner: DeparturesOwner;
+  readonly #slice: number;
+  /** They wait for the next batch. */
+  readonly #held = new Map<Socket, Held>();
+  /** Between two requests when last looked at, and still served here. */
+  readonly #resting = new Set<Socket>();
+  /** Those that were not looked at yet. */
+  #unseen: Iterator<Socket> | null;
   readonly #inTransit = new Set<Socket>();
   /** The successor did not take them: they stay, and drain. */
   readonly #kept = new WeakSet<Socket>();
-  readonly #lookedAfter = new WeakSet<ServerResponse>();
-  #searchIsDue = true;
-  #searching: { readonly surveys: Iterator<Survey, void>; took: number } | null = null;
-  #restUntil = 0;
-  #rest: NodeJS.Timeout | null = null;
+  #state: 'leaving' | 'stalled' | 'stopped' = 'leaving';
+  #limit: NodeJS.Timeout | null = null;
 
-  /**
-   * @param search finds the connections that can leave, and what keeps the others
-   * @param pack makes what goes along with one of them; undefined where it is to stay
-   * @param onMoved is told of each that has left
-   */
-  constructor(
-    mover: Mover,
-    route: string,
-    search: Search,
-    pack: (socket: Socket) => Json | undefined,
-    onMoved: () => void,
-  ) {
+  /** @param slice how many connections are looked at in one turn of the event loop */
+  constructor(mover: Mover, route: string, owner: DeparturesOwner, slice = lookSlice) {
     this.#mover = mover;
     this.#route = route;
-    this.#search = search;
-    this.#pack = pack;
-    this.#onMoved = onMoved;
+    this.#owner = owner;
+    this.#slice = slice;
+    // What comes meanwhile is looked at, too, and what goes is not.
+    this.#unseen = owner.sockets.values();
   }
 
   /** Whether a connection was refused by the successor, and so ends here. */
@@ -65,59 +82,139 @@ export class HttpDepartures implements PartingSource {
     return this.#kept.has(socket);
   }
 
-  /** An answer is complete, or a connection has come: there may be another that can leave. */
-  look(): void {
-    this.#searchIsDue = true;
-    if (!this.#isResting()) this.#mover.wake();
+  /** Whether nobody reads from it because it is about to leave. */
+  holds(socket: Socket): boolean {
+    return this.#held.has(socket);
   }
 
-  /** Once this answer is complete its connection can leave. */
-  lookAfter(response: ServerResponse): void {
-    if (this.#lookedAfter.has(response)) return;
-    this.#lookedAfter.add(response);
-    if (!response.writableFinished) response.once('close', () => this.look());
-    // Answered before its body has come: the connection is between two requests only when the body is over, too.
-    if (!response.req.complete) response.req.once('close', () => this.look());
+  get stalled(): boolean {
+    return this.#state === 'stalled';
+  }
+
+  /** A connection has come that can leave, perhaps: it is served here until it does. */
+  add(socket: Socket): void {
+    if (this.#state === 'stopped') return;
+    this.#resting.add(socket);
+    this.#mover.wake();
+  }
+
+  /** An answer is over, and no other is under way. Returns whether nobody reads from the connection from now on. */
+  rested(socket: Socket): boolean {
+    if (this.#state === 'stopped' || !this.#leaves(socket)) return false;
+    const isHeld = this.#hasRoomFor(socket) && this.#hold(socket);
+    if (!isHeld) this.#resting.add(socket);
+    this.#mover.wake();
+    return isHeld;
   }
 
   /** Nothing more leaves. What is in transit still gets its answer. */
   stop(): void {
-    this.#candidates.clear();
-    this.#searchIsDue = false;
-    this.#searching = null;
-    if (this.#rest !== null) clearTimeout(this.#rest);
-    this.#rest = null;
+    this.#state = 'stopped';
+    this.#unseen = null;
+    this.#resting.clear();
+    this.#releaseAll();
   }
 
   take(limit: number): Parting[] {
-    if (this.#candidates.size === 0) this.#lookFurther();
+    if (this.#state === 'stopped') return [];
+    this.#state = 'leaving';
     const partings: Parting[] = [];
-    for (const [socket, bytesRead] of this.#candidates) {
+    for (const socket of this.#candidates()) {
+      const parting = this.#part(socket);
+      if (parting !== null) partings.push(parting);
       if (partings.length === limit) break;
-      this.#candidates.delete(socket);
-      if (!this.#leaves(socket)) continue;
-      // One byte of a next request, and it is not between two any more.
-      if (socket.destroyed || socket.bytesRead !== bytesRead || socket.writableLength > 0) continue;
-      const data = this.#pack(socket);
-      if (data !== undefined && stopReading(socket)) partings.push(this.#part(socket, data));
-      else this.#kept.add(socket);
     }
-    if (partings.length === 0) this.#lookLater();
+    this.#expireLater();
+    // In another turn of the event loop, for requests that wait meanwhile.
+    if (partings.length === 0 && this.#unseen !== null) setImmediate(() => this.#mover.wake());
     return partings;
   }
 
-  #leaves(socket: Socket): boolean {
-    return !this.#inTransit.has(socket) && !this.#kept.has(socket);
+  /** First those that nobody serves meanwhile; then some of those that were not looked at yet. */
+  *#candidates(): Generator<Socket> {
+    yield* this.#held.keys();
+    for (const socket of this.#resting) {
+      this.#resting.delete(socket);
+      yield socket;
+    }
+    for (let looked = 0; looked < this.#slice && this.#unseen !== null; looked++) {
+      const { value: socket } = this.#unseen.next();
+      if (socket === undefined) this.#unseen = null;
+      else yield socket;
+    }
   }
 
-  #part(socket: Socket, data: Json): Parting {
+  #leaves(socket: Socket): boolean {
+    return !socket.destroyed && !this.#inTransit.has(socket) && !this.#kept.has(socket);
+  }
+
+  /**
+   * Those that are held are served by nobody: under load there are no more of them than the next batch takes, as long as
+   * they come back soon.
+   */
+  #hasRoomFor(socket: Socket): boolean {
+    if (this.#state === 'stalled') return false;
+    if (this.#held.size < this.#mover.batchSize) return true;
+    return performance.now() - this.#owner.since(socket) >= slow;
+  }
+
+  #hold(socket: Socket): boolean {
+    if (!stopReading(socket)) return false;
+    this.#held.set(socket, { timeout: socket.timeout ?? 0 });
+    // Its next request may be in the kernel already: it does not end by the time limit of an idle one.
+    socket.setTimeout(0);
+    if (this.#held.size === 1) this.#expireLater();
+    return true;
+  }
+
+  #release(socket: Socket, { timeout }: Held): void {
+    this.#held.delete(socket);
+    if (socket.destroyed) return;
+    // Where a request has come all the same, its time limit is Node's own.
+    if (this.#owner.canLeave(socket)) socket.setTimeout(timeout);
+    resumeReading(socket);
+  }
+
+  #releaseAll(): void {
+    for (const [socket, held] of this.#held) this.#release(socket, held);
+    this.#expireLater();
+  }
+
+  /** What is held now has as long as any; when the mover has come for some, the others have so again. */
+  #expireLater(): void {
+    if (this.#limit !== null) clearTimeout(this.#limit);
+    this.#limit = this.#held.size === 0 ? null : setTimeout(() => this.#stall(), holdLimit);
+  }
+
+  #stall(): void {
+    this.#state = 'stalled';
+    for (const socket of this.#held.keys()) this.#resting.add(socket);
+    this.#releaseAll();
+    this.#owner.stalled();
+  }
+
+  /** The connection on its way; null where it does not leave now. */
+  #part(socket: Socket): Parting | null {
+    const held = this.#held.get(socket);
+    // Looked at once more, whatever it was before: one byte of a next request, and it is not between two any more.
+    if (!this.#leaves(socket) || !this.#owner.canLeave(socket)) {
+      if (held !== undefined) this.#release(socket, held);
+      return null;
+    }
+    const data = this.#owner.pack(socket);
+    if (data === undefined || !stopReading(socket)) {
+      this.#kept.add(socket);
+      if (held !== undefined) this.#release(socket, held);
+      return null;
+    }
+    const { timeout } = held ?? { timeout: socket.timeout ?? 0 };
+    this.#held.delete(socket);
     this.#inTransit.add(socket);
-    const timeout = socket.timeout ?? 0;
     socket.setTimeout(0);
     const settle = (adopted: boolean) => {
       this.#inTransit.delete(socket);
       if (adopted) {
-        this.#onMoved();
+        this.#owner.moved();
         // close(2) alone: the successor has a copy, and the client notices nothing.
         socket.destroy();
         return;
@@ -127,40 +224,5 @@ export class HttpDepartures implements PartingSource {
       resumeReading(socket);
     };
     return { route: this.#route, socket, head: nothing, data, settle };
-  }
-
-  /** Looks at some more connections, if a search is under way or due. */
-  #lookFurther(): void {
-    if (this.#searching === null) {
-      if (!this.#searchIsDue || this.#isResting()) return;
-      this.#searchIsDue = false;
-      this.#searching = { surveys: this.#search((socket) => this.#leaves(socket)), took: 0 };
-    }
-    const begun = performance.now();
-    const { value: survey } = this.#searching.surveys.next();
-    if (survey) this.#candidates = survey.between;
-    for (const response of survey?.busy ?? []) this.lookAfter(response);
-    const ended = performance.now();
-    this.#searching.took += ended - begun;
-    if (survey) return;
-    this.#restUntil = ended + searchRest * this.#searching.took;
-    this.#searching = null;
-  }
-
-  /** Nothing can leave now: goes on with the search in another turn of the event loop, for requests that wait meanwhile. */
-  #lookLater(): void {
-    if (this.#searching === null && !this.#searchIsDue) return;
-    if (this.#searching !== null || !this.#isResting()) setImmediate(() => this.#mover.wake());
-  }
-
-  /** Whether it is too soon to search again; the mover is woken when it no longer is. */
-  #isResting(): boolean {
-    const rest = this.#restUntil - performance.now();
-    if (rest <= 0) return false;
-    this.#rest ??= setTimeout(() => {
-      this.#rest = null;
-      this.#mover.wake();
-    }, rest);
-    return true;
   }
 }

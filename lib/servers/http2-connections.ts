@@ -1,9 +1,8 @@
-import type { ServerResponse } from 'node:http';
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Server, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { Connections, shareOf, type Work, withoutQuery } from './connections.ts';
-import { setKeepAlive } from './internals.ts';
-import { onRequestStart } from './request-start.ts';
+import { LastAnswers } from './last-answers.ts';
 
 /** NO_ERROR of RFC 9113, section 7. Node's own constant would load all of node:http2, for servers that have none. */
 const noError = 0;
@@ -22,36 +21,40 @@ const roundTripLimit = 1_000;
  * stream does; Node 20 and 22 do not send that by themselves when the server closes.
  */
 export class Http2Connections extends Connections {
+  readonly #server: Server;
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #streams = new Map<ServerHttp2Stream, Work>();
-  /** Answers of HTTP/1 clients, which a secure server may have as well (`allowHTTP1`). */
-  readonly #answers = new Set<ServerResponse>();
-  readonly #stopListening: () => void;
-  #leaving = false;
+  /** Connections of HTTP/1 clients, which a secure server may have as well (`allowHTTP1`). */
+  readonly #http1 = new Set<Socket>();
+  #leaving: { readonly answers: LastAnswers } | null = null;
 
   constructor(server: Server) {
     super(server);
+    this.#server = server;
     server.prependListener('session', (session: ServerHttp2Session) => {
       this.#sessions.add(session);
       session.once('close', () => this.#sessions.delete(session));
       session.on('stream', (stream, headers) => this.#follow(stream, headers));
-      if (this.#leaving) sayGoAway(session);
+      if (this.#leaving !== null) sayGoAway(session);
     });
-    this.#stopListening = onRequestStart(server, ({ response }) => {
-      this.#answers.add(response);
-      response.once('close', () => this.#answers.delete(response));
-      if (this.#leaving) setKeepAlive(response, false);
+    server.prependListener('secureConnection', (socket: TLSSocket) => {
+      if (socket.alpnProtocol === 'h2') return;
+      this.#http1.add(socket);
+      socket.once('close', () => this.#http1.delete(socket));
     });
   }
 
   override announceClose(): void {
-    this.#leaving = true;
+    if (this.#leaving !== null) return;
+    const answers = new LastAnswers(this.#server, { isTold: () => true });
+    this.#leaving = { answers };
     for (const session of this.#sessions) sayGoAway(session);
-    for (const answer of this.#answers) setKeepAlive(answer, false);
+    for (const socket of this.#http1) answers.tell(socket);
   }
 
   override keepOpen(): void {
-    this.#leaving = false;
+    this.#leaving?.answers.stop(this.#http1);
+    this.#leaving = null;
   }
 
   override get works(): Work[] {
@@ -63,7 +66,7 @@ export class Http2Connections extends Connections {
   }
 
   override forget(): void {
-    this.#stopListening();
+    this.keepOpen();
   }
 
   #follow(

@@ -4,7 +4,7 @@
  */
 import cluster from 'node:cluster';
 import type { Socket as DatagramSocket } from 'node:dgram';
-import { Server as HttpServer, type ServerResponse } from 'node:http';
+import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type BlockList, Server, Socket, type SocketConstructorOpts } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
 import { describe } from '../fd/describe.ts';
@@ -24,11 +24,12 @@ interface SocketInternals {
     readonly decoder?: { readonly lastNeed?: number; readonly lastTotal?: number; readonly lastChar?: Buffer } | null;
   };
   readonly _parent?: unknown;
-  readonly parser?: HttpParser | null;
 }
 
 /** What reads requests from a connection (`HTTPParser` of node_http_parser.cc). */
 interface HttpParser {
+  readonly duration?: () => number;
+  readonly incoming?: IncomingMessage | null;
   execute?: (bytes: Buffer) => unknown;
   onIncoming?: ((...request: unknown[]) => unknown) | null;
   /** By the numbers that its class has for them, such as `kOnHeadersComplete`: who is told of what it reads. */
@@ -92,76 +93,63 @@ function isTcp(fd: number): boolean {
 }
 
 /**
- * Which of `sockets` the HTTP server holds to be idle: a request was answered and not a byte of the next one has come. Each
- * with how much was read from it until now, which the kernel's side of Node has to be asked for, of each by itself: with
- * ten thousand of them that takes as long as a request may wait, and the list a tenth of it. So no more than `limit` of
- * those that are `wanted` are asked for; where the list is gone it may be more.
- * Relies on the list of connections that the server keeps under a symbol of its own (`kConnections` of
- * lib/_http_server.js), its `idle()` and `socket._httpMessage`, as `closeIdleConnections()` does; where the list is gone,
- * that is called. Node 26.10 holds connections that have never sent a byte to be idle too, and the lines before it do not: here they never
- * are.
+ * What HTTP does with a connection of its server:
+ * - `elsewhere`: nothing; it was upgraded, is shaking hands, or was never given to it;
+ * - `silent`: the client has never sent a byte;
+ * - `receiving`: a request has begun and its head has not come whole, or it was answered before its body had;
+ * - `answering`: an answer is under way;
+ * - `between`: the last request has come whole, its answer is in the kernel's hands, not a byte of the next was read;
+ * - `unknown`: this runtime does not tell.
  */
-export function idleSockets(
-  server: HttpServer,
-  sockets: ReadonlySet<Socket>,
-  limit = Number.POSITIVE_INFINITY,
-  wanted: (socket: Socket) => boolean = () => true,
-): Map<Socket, number> {
-  const parsers = idleParsers(server);
-  if (parsers === null) return idleByClosing(server, [...sockets].filter(wanted));
-  const idle = new Map<Socket, number>();
-  for (const { socket } of parsers) {
-    if (idle.size >= limit) break;
-    // A parser waits for the next request while the last one is still being answered.
-    if (socket == null || socket._httpMessage?.finished === false || !sockets.has(socket) || !wanted(socket)) continue;
-    const { bytesRead } = socket;
-    if (bytesRead > 0) idle.set(socket, bytesRead);
-  }
-  return idle;
-}
+export type HttpActivity = 'elsewhere' | 'silent' | 'receiving' | 'answering' | 'between' | 'unknown';
 
-type ServerSocket = Socket & { readonly _httpMessage?: { readonly finished?: boolean } | null };
-
-/** The parsers that wait for a request; null where the server does not keep them, or not yet. */
-function idleParsers(server: HttpServer): readonly { readonly socket?: ServerSocket | null }[] | null {
-  const symbol = Object.getOwnPropertySymbols(server).find(
-    ({ description }) => description === 'http.server.connections',
-  );
-  const list = symbol && (server as unknown as { [symbol]?: { idle?: () => unknown } })[symbol];
-  if (typeof list?.idle !== 'function') return null;
-  const parsers = list.idle();
-  return Array.isArray(parsers) ? parsers : null;
+interface HttpInternals {
+  readonly parser?: HttpParser | null;
+  _httpMessage?: ServerResponse | null;
 }
 
 /**
- * The same without that list: `closeIdleConnections()` calls `destroy` on those that it holds to be idle, and for its
- * duration each socket's own is replaced. With ten thousand of them that takes longer than a request should wait.
+ * Asks one connection what `closeIdleConnections()` asks of all that a server has, and takes less than a microsecond.
+ * Relies on `socket.parser`; on `socket._httpMessage`, the answer that is under way until its last byte was written, and
+ * null after the first; on `parser.duration()`, which is 0 from the end of a request to the first byte of the next. With
+ * Node 26.10 it is 0 before the first request, too, where it was not before. Where one of the latter two is gone the
+ * activity is unknown: such a connection drains.
  */
-export function idleByClosing(server: HttpServer, sockets: Iterable<Socket>): Map<Socket, number> {
-  const idle = new Map<Socket, number>();
-  const replaced = new Map<Socket, PropertyDescriptor | undefined>();
-  try {
-    for (const socket of sockets) {
-      replaced.set(socket, Object.getOwnPropertyDescriptor(socket, 'destroy'));
-      socket.destroy = function record(this: Socket) {
-        if (this.bytesRead > 0) idle.set(this, this.bytesRead);
-        return this;
-      };
-    }
-    server.closeIdleConnections();
-  } finally {
-    for (const [socket, own] of replaced) {
-      // Deleting ours lets the method of the prototype show again.
-      if (own === undefined) Reflect.deleteProperty(socket, 'destroy');
-      else Object.defineProperty(socket, 'destroy', own);
-    }
-  }
-  return idle;
+export function httpActivity(socket: Socket): HttpActivity {
+  const { parser, _httpMessage: answer } = socket as unknown as HttpInternals;
+  if (parser == null) return 'elsewhere';
+  if (typeof parser.duration !== 'function') return 'unknown';
+  if (answer != null) return 'answering';
+  if (answer === null && !hasPartOfRequest(socket)) return socket.writableLength === 0 ? 'between' : 'answering';
+  // Asked last, because Node has to ask the number of its lower half.
+  return socket.bytesRead === 0 ? 'silent' : 'receiving';
+}
+
+/**
+ * Whether a request has come in part: what the parser has of it, or the socket has for the parser where it is encrypted or
+ * somebody listens to its data. Relies on `parser.duration()`; where that is gone there always is.
+ */
+export function hasPartOfRequest(socket: Socket): boolean {
+  const { parser } = socket as unknown as HttpInternals;
+  return parser?.duration?.() !== 0 || socket.readableLength > 0;
 }
 
 /** Whether an HTTP parser still reads this socket: not after an upgrade. Relies on `socket.parser`. */
 export function isReadByHttp(socket: Socket): boolean {
-  return (socket as unknown as SocketInternals).parser != null;
+  return (socket as unknown as HttpInternals).parser != null;
+}
+
+/** The answer that is being given on a connection; null where none is. Relies on `socket._httpMessage`. */
+export function answerUnderWay(socket: Socket): ServerResponse | null {
+  return (socket as unknown as HttpInternals)._httpMessage ?? null;
+}
+
+/**
+ * Whether no other request has begun on the connection since this one. Relies on `parser.incoming`; where that is gone it is
+ * not known to be, and its answer does not say that it is the last.
+ */
+export function isLastRequest(socket: Socket, request: IncomingMessage): boolean {
+  return (socket as unknown as HttpInternals).parser?.incoming === request;
 }
 
 /**
@@ -170,6 +158,32 @@ export function isReadByHttp(socket: Socket): boolean {
  */
 export function setKeepAlive(response: ServerResponse, keep: boolean): void {
   if (!response.headersSent) response.shouldKeepAlive = keep;
+}
+
+/**
+ * How long a client may take to read its last answer, in milliseconds, before its connection is closed although something
+ * of it was not read: a slow round trip. Who has been told that it is the last closes by itself when it has it.
+ */
+const lingering = 1_000;
+
+/**
+ * Has a connection that Node is about to close, because its answer was the last, read to its end first: closing a socket
+ * with unread data sends RST, and the client loses the answer that it had not read. What comes is thrown away. Relies on
+ * Node calling `socket.destroySoon()`, and on its parser leaving a socket to whoever listens to its `'data'`; without the
+ * former it is closed at once, without the latter requests are served that get no answer.
+ */
+export function lingerAtEnd(socket: Socket): void {
+  socket.destroySoon = () => {
+    Reflect.deleteProperty(socket, 'destroySoon');
+    const limit = setTimeout(() => socket.destroy(), lingering);
+    socket.removeAllListeners('data');
+    socket
+      .on('data', () => {})
+      .once('end', () => socket.destroy())
+      .once('close', () => clearTimeout(limit));
+    resumeReading(socket);
+    socket.end();
+  };
 }
 
 /**
@@ -284,11 +298,11 @@ const toldOfRequests = [
  * Puts a connection that HTTP has begun to read into the state of one whose last request is answered: `close()` and
  * `closeIdleConnections()` close it, and it owes no head, for which it would be answered 408. What says so is in C++ alone
  * (`last_message_start_` of the parser), and a whole request is what resets it: the parser is given one of which nobody
- * hears. Returns whether it could. Relies on `socket.parser`, its `execute()`, and the numbers of its callbacks; where they
+ * hears. Returns whether it could. Relies on `socket.parser`, its `execute()`, the numbers of its callbacks, and `socket._httpMessage`; where they
  * are gone the connection is taken for a new one.
  */
 export function markIdle(socket: Socket): boolean {
-  const { parser } = socket as unknown as SocketInternals;
+  const { parser } = socket as unknown as HttpInternals;
   if (parser == null || typeof parser.execute !== 'function') return false;
   const numbers = parser.constructor as unknown as Record<string, unknown>;
   const told = toldOfRequests.map((name) => numbers[name]).filter((number) => typeof number === 'number');
@@ -296,7 +310,10 @@ export function markIdle(socket: Socket): boolean {
   const before = told.map((number) => parser[number]);
   for (const number of told) parser[number] = null;
   try {
-    return !(parser.execute(leastRequest) instanceof Error);
+    if (parser.execute(leastRequest) instanceof Error) return false;
+    // As Node leaves it when an answer is over.
+    (socket as unknown as HttpInternals)._httpMessage = null;
+    return true;
   } finally {
     for (const [index, number] of told.entries()) parser[number] = before[index];
   }
@@ -307,7 +324,7 @@ export function markIdle(socket: Socket): boolean {
  * `socket.parser.onIncoming`; where that is gone it is never called.
  */
 export function onNextRequest(socket: Socket, begun: () => void): void {
-  const { parser } = socket as unknown as SocketInternals;
+  const { parser } = socket as unknown as HttpInternals;
   const { onIncoming } = parser ?? {};
   if (parser == null || typeof onIncoming !== 'function') return;
   parser.onIncoming = function nextRequest(...request: unknown[]) {

@@ -59,6 +59,11 @@ export class Mover {
     this.takes = takes;
   }
 
+  /** How many leave at a time, as far as it is known. */
+  get batchSize(): number {
+    return this.#pace.batchSize;
+  }
+
   /** Takes from `source` from now on. */
   add(source: PartingSource): void {
     this.#sources.push(source);

@@ -18,6 +18,7 @@ export const unlimited: DrainTimes = {
 export function drainOrder(times: Partial<DrainTimes> = {}, force = never, cancel = never): DrainOrder {
   const { total, ...limits } = { ...unlimited, ...times };
   const countdown = new Countdown(force.aborted ? 0 : total);
-  force.addEventListener('abort', () => countdown.shorten(0));
+  // It is one for all tests, and what listens to it would pile up.
+  if (force !== never) force.addEventListener('abort', () => countdown.shorten(0), { once: true });
   return { limits, countdown, reason: 'shutdown', cancel, mover: null, noMoreComing: Promise.resolve() };
 }

@@ -1,6 +1,7 @@
 import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
+import { never } from '../../support/never.ts';
 import { DescriptorCheck } from '../../support/open-descriptors.ts';
 import { ServedServer } from '../../support/served-server.ts';
 
@@ -68,7 +69,7 @@ describe('the connections of a net server', () => {
     const note = (warning: Error) => warnings.push(warning);
     process.on('warning', note);
     for (let round = 0; round < 12; round++) {
-      await scene.drain({ total: 1 }, cancel.signal, cancel.signal);
+      await scene.drain({ total: 1 }, never, cancel.signal);
     }
     await new Promise((resolve) => setImmediate(resolve));
     process.off('warning', note);

@@ -13,17 +13,20 @@ import { bindUnix, socketPair } from '../../../lib/fd/socket.ts';
 import {
   acceptedSocket,
   acceptLike,
+  answerUnderWay,
   bareSocketOf,
   bindOptionsOf,
   bindToUnixSocket,
   countAsAccepted,
   datagramType,
   descriptorOf,
-  idleByClosing,
-  idleSockets,
+  hasPartOfRequest,
+  httpActivity,
+  isLastRequest,
   isReadByHttp,
   isReadByHttpFirst,
   keepAliveLimit,
+  lingerAtEnd,
   markIdle,
   onNextRequest,
   readAsHttp,
@@ -63,8 +66,8 @@ describe.each(['http', 'https'] as const)(`the internals of Node ${process.versi
   });
   afterEach(() => scene[Symbol.asyncDispose]());
 
-  const server = () => scene.served.server as http.Server;
   const sockets = () => [...scene.served.connections.sockets];
+  const server = () => scene.served.server as http.Server;
 
   it('descriptorOf: the number is that of the connection', async () => {
     const client = await scene.connect();
@@ -76,65 +79,100 @@ describe.each(['http', 'https'] as const)(`the internals of Node ${process.versi
     });
   });
 
-  it.each([
-    ['idleSockets', idleSockets],
-    ['idleByClosing, where Node keeps no list', idleByClosing],
-  ])('%s: exactly those that were answered and have begun no other request', async (_, find) => {
+  it('httpActivity: what every connection is in the middle of', async () => {
+    const activities = () => sockets().map(httpActivity);
     const idle = await scene.connect();
     idle.send(request);
     await idle.until('answer');
-    const [idleSocket] = sockets();
-    expect(find(server(), new Set(sockets()))).toEqual(new Map([[idleSocket, request.length]]));
-
     const half = await scene.connect();
     half.send(request + request.slice(0, 5));
     await half.until('answer');
     const busy = await scene.connect();
     busy.send(request.replace('/', '/held'));
     await eventually(() => held.length === 1);
+    const early = await scene.connect();
+    early.send('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n');
+    await early.until('answer');
     await scene.connect();
     const upgraded = await scene.connect();
     upgraded.send('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
     await eventually(() => upgrades.length === 1);
     await eventually(() => sockets()[1]?.bytesRead === request.length + 5);
-    expect(sockets().length).toBe(5);
-    expect(find(server(), new Set(sockets()))).toEqual(new Map([[idleSocket, request.length]]));
+    expect(activities()).toEqual(['between', 'receiving', 'answering', 'receiving', 'silent', 'elsewhere']);
 
-    // One byte of a next request makes it another.
+    // One byte of a next request, the last of a body, the last of an answer.
     idle.send('G');
-    await eventually(() => idleSocket?.bytesRead === request.length + 1);
-    expect(find(server(), new Set(sockets()))).toEqual(new Map());
-    expect(sockets().every(({ destroyed }) => !destroyed)).toBe(true);
+    early.send('abc');
+    held[0]?.end('held answer');
+    await busy.until('held answer');
+    await eventually(() => activities().slice(0, 4).join() === 'receiving,receiving,between,between');
+    expect(hasPartOfRequest(sockets()[0] as net.Socket)).toBe(true);
+    expect(hasPartOfRequest(sockets()[3] as net.Socket)).toBe(false);
     idle.send(request.slice(1));
     await idle.until('answer', 2);
+    await eventually(() => activities()[0] === 'between');
   });
 
-  it('idleSockets: no more than were asked for, of those that are wanted', async () => {
-    for (let count = 0; count < 4; count++) {
-      const client = await scene.connect();
-      client.send(request);
-      await client.until('answer');
-    }
-    const all = new Set(sockets());
-    const [unwanted] = all;
-    const some = idleSockets(server(), all, 2, (socket) => socket !== unwanted);
-    expect(some.size).toBe(2);
-    expect([...some.keys()]).not.toContain(unwanted);
-    expect(idleSockets(server(), all, 9, (socket) => socket !== unwanted).size).toBe(3);
-  });
-
-  it('idleByClosing: leaves every socket as it was', async () => {
+  it('httpActivity: an answer that is not in the hands of the kernel is under way', async () => {
     const client = await scene.connect();
-    client.send(request);
-    await client.until('answer');
+    client.send(request.replace('/', '/held'));
+    await eventually(() => held.length === 1);
     const [socket] = sockets() as [net.Socket];
-    idleByClosing(server(), [socket]);
-    expect(Object.hasOwn(socket, 'destroy')).toBe(false);
-    const own = () => socket;
-    socket.destroy = own as unknown as net.Socket['destroy'];
-    idleByClosing(server(), [socket]);
-    expect(socket.destroy).toBe(own);
-    Reflect.deleteProperty(socket, 'destroy');
+    client.socket.pause();
+    held[0]?.end(Buffer.alloc(32 * 1024 * 1024));
+    expect(held[0]?.writableEnded).toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(httpActivity(socket)).toBe('answering');
+    client.socket.resume();
+    await eventually(() => httpActivity(socket) === 'between');
+  });
+
+  it('answerUnderWay and isLastRequest: the answer that is given, and whether another waits behind it', async () => {
+    const client = await scene.connect();
+    const [socket] = sockets() as [net.Socket];
+    expect(answerUnderWay(socket)).toBeNull();
+    client.send(request.replace('/', '/held'));
+    await eventually(() => held.length === 1);
+    const [first] = held as [ServerResponse];
+    expect(answerUnderWay(socket)).toBe(first);
+    expect(isLastRequest(socket, first.req)).toBe(true);
+    client.send(request.replace('/', '/held'));
+    await eventually(() => held.length === 2);
+    expect(answerUnderWay(socket)).toBe(first);
+    expect(isLastRequest(socket, first.req)).toBe(false);
+    first.end('first');
+    await eventually(() => answerUnderWay(socket) === held[1]);
+    held[1]?.end('second');
+    await eventually(() => answerUnderWay(socket) === null);
+  });
+
+  it('lingerAtEnd: what was not read does not cost the client its last answer', async () => {
+    const client = await scene.connect();
+    client.send(request.replace('/', '/held'));
+    await eventually(() => held.length === 1);
+    const [socket] = sockets() as [net.Socket];
+    stopReading(socket);
+    client.send(request.replace('/', '/held').repeat(1000));
+    setKeepAlive(held[0] as ServerResponse, false);
+    lingerAtEnd(socket);
+    const large = 'x'.repeat(4 * 1024 * 1024);
+    const failed = once(client.socket, 'error').then(([error]) => error);
+    held[0]?.end(large);
+    expect(await Promise.race([client.closed.then((text) => text.endsWith(large)), failed])).toBe(true);
+    expect(held.length).toBe(1);
+    await scene.served.connections.empty();
+  });
+
+  it('lingerAtEnd: a client that does not close is not waited for', async () => {
+    const client = await scene.connect();
+    client.socket.allowHalfOpen = true;
+    const [socket] = sockets() as [net.Socket];
+    client.send(request.replace('/', '/held').replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+    await eventually(() => held.length === 1);
+    lingerAtEnd(socket);
+    held[0]?.end('last');
+    await client.until('last');
+    await scene.served.connections.empty();
   });
 
   it('isReadByHttp: until an upgrade', async () => {
@@ -254,42 +292,22 @@ it('descriptorOf: a closed socket has none, and the error says so', () => {
   );
 });
 
-it('idleSockets: Node keeps the list that it relies on', () => {
-  const server = http.createServer();
-  server.closeIdleConnections = () => {
-    throw new Error('the list was not found');
-  };
-  server.emit('listening');
-  expect(idleSockets(server, new Set())).toEqual(new Map());
-});
-
-it('idleSockets: none before the server has listened', () => {
-  expect(idleSockets(http.createServer(), new Set())).toEqual(new Map());
-});
-
-describe('what is found where Node keeps its connections otherwise', () => {
-  /** A socket from which nothing was read. */
-  const silent = { bytesRead: 0, destroy: () => {} } as unknown as net.Socket;
-  const closing = (idle: unknown) => {
-    const server = http.createServer();
-    const symbol = Symbol('http.server.connections');
-    Object.assign(server, { [symbol]: { idle: () => idle }, closeIdleConnections: () => void silent.destroy() });
-    for (const own of Object.getOwnPropertySymbols(server)) {
-      if (own !== symbol && own.description === symbol.description) Reflect.deleteProperty(server, own);
-    }
-    return server;
-  };
-
-  it.each([
-    ['a list of something else', 'idle ones'],
-    ['a list', [{ socket: silent }, { socket: null }]],
-  ])('%s: never one that has not sent a byte', (_, idle) => {
-    expect(idleSockets(closing(idle), new Set([silent]))).toEqual(new Map());
-  });
-});
-
 describe('where the internals of a socket or a server are gone', () => {
   const bare = {} as never;
+
+  it.each([
+    ['without a parser', {}, 'elsewhere'],
+    ['whose parser does not tell', { parser: {}, _httpMessage: null, bytesRead: 9, readableLength: 0 }, 'unknown'],
+    ['that does not tell its answer', { parser: { duration: () => 0 }, bytesRead: 9, readableLength: 0 }, 'receiving'],
+  ])('httpActivity: of a socket %s', (_, socket, activity) => {
+    expect(httpActivity(socket as never)).toBe(activity);
+  });
+
+  it('hasPartOfRequest: always; isLastRequest: never; answerUnderWay: none', () => {
+    expect(hasPartOfRequest(bare)).toBe(true);
+    expect(isLastRequest(bare, {} as never)).toBe(false);
+    expect(answerUnderWay(bare)).toBeNull();
+  });
 
   it('stopReading: says so, and resumeReading does nothing', () => {
     expect(stopReading(bare)).toBe(false);
