@@ -7,6 +7,7 @@ import { type DrainHook, DrainHooks } from './drain-hooks.ts';
 import { drainWork } from './drain-work.ts';
 import type { DrainReport } from './events.ts';
 import { HandoffError } from './fd/handoff-error.ts';
+import type { OwnedFd } from './fd/owned-fd.ts';
 import { Generations } from './generations.ts';
 import { requireOwning, requirePhase, requireRegistering, requireServing } from './guards.ts';
 import type { Arriving } from './handoff/connection-transfer.ts';
@@ -50,7 +51,9 @@ import { type Owning, type Phase, pauseOf } from './phase.ts';
 import { PidFilePost } from './pid-file-post.ts';
 import type { CapturedStderr } from './process/captured-stderr.ts';
 import { execInPlace, type Image, imageOf } from './process/exec-in-place.ts';
+import { openExecRecord } from './process/exec-record.ts';
 import { withGivenControl } from './process/given-control.ts';
+import { KeptParentChannel } from './process/kept-parent-channel.ts';
 import { isOwnProgram, type Launch, type LaunchOptions, launchOf, requireStartable } from './process/launch.ts';
 import { flushOutput, leave } from './process/leave.ts';
 import { endFailed, type Meeting, startSuccessor, successionOf } from './process/meeting.ts';
@@ -60,6 +63,7 @@ import { defaultPreflight, type Preflight, passPreflight } from './process/prefl
 import type { Rehearsal } from './process/rehearsal.ts';
 import { type Membership, roster } from './process/roster.ts';
 import type { SignalListeners, SignalOrder } from './process/signals.ts';
+import { withSilentParent } from './process/silent-parent.ts';
 import { recordForExec, type Survival } from './process/survival.ts';
 import { PassedInheritance } from './process/systemd/passed-inheritance.ts';
 import { type Service, withServiceVariables } from './process/systemd/service.ts';
@@ -112,6 +116,15 @@ interface ToldToStop {
 
 /** As much of a process's signals as its life needs. */
 type StopSignals = Pick<SignalListeners<unknown>, 'forgetOrders' | 'hooksDone'> & Disposable;
+
+/** What an image leaves to the next. */
+interface Surviving {
+  /** Where it is written down. */
+  readonly record: OwnedFd;
+  readonly states: readonly SavedState[];
+  readonly survivors: Survivors;
+  readonly parent: KeptParentChannel | null;
+}
 
 export interface SuccessionOptions {
   readonly settings: Settings;
@@ -389,6 +402,7 @@ export class Succession {
         'reexec() cannot be called while another process serves beside this one (upgrade({ keep: true })): end one of the two first.',
       );
     }
+    using record = openExecRecord();
     const survivors = new Survivors();
     const mover = new Mover((batch) => survivors.send(batch));
     const attempt = new Attempt(options.signal);
@@ -408,6 +422,7 @@ export class Succession {
       this.#endAttempt(attempt, { is: 'serving' });
     }
     const { shutdownTimeout } = this.#settings;
+    let parent: KeptParentChannel | null = null;
     try {
       using deadline = Deadline.after(shutdownTimeout, 'The state was not saved');
       const early = await untilAborted(this.estate.save('early'), deadline.signal);
@@ -423,9 +438,11 @@ export class Succession {
       using lateDeadline = Deadline.after(shutdownTimeout, 'The late state was not saved');
       const late = await untilAborted(this.estate.save('late'), lateDeadline.signal);
       if (isRead) await flushOutput();
+      parent = await KeptParentChannel.bringToRest();
       requirePhase(this.#standing.phase, 'draining-in-place');
-      return this.#exec(image, [...early, ...late], survivors);
+      return this.#exec(image, { record, states: [...early, ...late], survivors, parent });
     } catch (error) {
+      parent?.resume();
       if (this.#standing.isIn('draining-in-place')) await this.#serveAgain();
       this.#adoptAll(survivors.release());
       this.#life.rolledBack(error as Error);
@@ -752,7 +769,7 @@ export class Succession {
   async #launch(options: LaunchOptions, signal: AbortSignal): Promise<Launch> {
     const launch = await this.#hooks.beforeSpawn(launchOf(options), signal);
     requireStartable(launch);
-    return launch;
+    return { ...launch, env: withSilentParent(launch.env) };
   }
 
   /** Resolves when the next version may be started. */
@@ -959,11 +976,15 @@ export class Succession {
     this.#life.keep();
   }
 
-  #exec(image: Image, states: readonly SavedState[], { connections }: Survivors): never {
+  #exec(image: Image, { record, states, survivors: { connections }, parent }: Surviving): never {
     const descriptors = [...this.estate.descriptors, ...this.#control.named];
-    using record = recordForExec(this.generation, descriptors, states, connections);
-    const surviving = [...descriptors.map(({ fd }) => fd), ...connections.map(({ descriptor }) => descriptor.fd)];
-    const env = withGivenControl(this.#life.environmentAfterExec(image.env));
+    recordForExec(record, this.generation, descriptors, states, connections);
+    const surviving = [
+      ...descriptors.map(({ fd }) => fd),
+      ...connections.map(({ descriptor }) => descriptor.fd),
+      ...(parent === null ? [] : [parent.fd]),
+    ];
+    const env = { ...withGivenControl(this.#life.environmentAfterExec(image.env)), ...parent?.variables };
     return execInPlace({ ...image, env }, record, surviving);
   }
 

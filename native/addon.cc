@@ -36,6 +36,8 @@ Napi::Object Initialize(Napi::Env /*env*/, Napi::Object exports) {
   Register<fd_handoff::Describe>(exports, "describe");
   Register<fd_handoff::Lock>(exports, "lock");
   Register<fd_handoff::Unlock>(exports, "unlock");
+  Register<fd_handoff::MemoryFile>(exports, "memoryFile");
+  Register<fd_handoff::Reap>(exports, "reap");
   Register<fd_handoff::Execute>(exports, "exec");
   return exports;
 }

@@ -40,6 +40,8 @@ Napi::Value PeerCredentials(const Napi::CallbackInfo& info);
 Napi::Value Describe(const Napi::CallbackInfo& info);
 Napi::Value Lock(const Napi::CallbackInfo& info);
 Napi::Value Unlock(const Napi::CallbackInfo& info);
+Napi::Value MemoryFile(const Napi::CallbackInfo& info);
+Napi::Value Reap(const Napi::CallbackInfo& info);
 Napi::Value Execute(const Napi::CallbackInfo& info);
 
 }  // namespace fd_handoff

@@ -12,6 +12,10 @@
 
 #include <cstddef>
 
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
+
 #include "result.h"
 
 #if defined(__linux__) && !defined(FD_HANDOFF_FORCE_FALLBACK)
@@ -169,6 +173,22 @@ class BindMode {
   mode_t previous_ = 0;
 #endif
 };
+
+// --- Files without a file system: memfd_create -----------------------------------------------------------------------
+
+// By its number: glibc has a function for it since 2.27, and the prebuilt addon works with older ones. Since Linux 6.3
+// whoever makes such a file has to say whether it can be executed, and a machine can refuse those who do not; older ones do
+// not know the word for it. macOS has only shm_open, whose objects can be mapped, but neither written nor read.
+inline int MemoryFileRaw([[maybe_unused]] const char* name) {
+#ifdef FD_HANDOFF_ATOMIC_FLAGS
+  constexpr unsigned kCloseOnExec = 1;
+  constexpr unsigned kNoExecSeal = 8;
+  const int sealed = ValueOrErrno(syscall(SYS_memfd_create, name, kCloseOnExec | kNoExecSeal));
+  return sealed == -EINVAL ? ValueOrErrno(syscall(SYS_memfd_create, name, kCloseOnExec)) : sealed;
+#else
+  return -ENOSYS;
+#endif
+}
 
 // --- Abstract addresses -----------------------------------------------------------------------------------------------
 

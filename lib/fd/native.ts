@@ -37,6 +37,10 @@ export interface NativeAddon {
   describe(fd: number): NativeDescription | number;
   lock(fd: number): number;
   unlock(fd: number): number;
+  /** -ENOSYS where the system has no such files. */
+  memoryFile(name: string): number;
+  /** The number if it had ended, 0 while it runs. */
+  reap(pid: number): number;
   /** `env`: `NAME=value` each. */
   exec(file: string, args: readonly string[], env: readonly string[]): number;
 }

@@ -53,8 +53,11 @@ export const preflightVariable = 'FD_HANDOFF_PREFLIGHT';
  * `process.env` when it has read them.
  */
 export const nodeChannelVariable = 'NODE_CHANNEL_FD';
-const nodeChannelModeVariable = 'NODE_CHANNEL_SERIALIZATION_MODE';
+export const nodeChannelModeVariable = 'NODE_CHANNEL_SERIALIZATION_MODE';
 const nodeWorkerVariable = 'NODE_UNIQUE_ID';
+
+/** Whoever has started this process was forked, and this one was not: what it says to its parent is heard by nobody. */
+export const silentParentVariable = 'FD_HANDOFF_SILENT_PARENT';
 
 /**
  * The variables that tell one process, and no other that has them, about its descriptors or its number: in another one the
@@ -74,6 +77,7 @@ export const forOneProcess: readonly string[] = [
   listenPidVariable,
   'LISTEN_PIDFDID',
   'WATCHDOG_PID',
+  silentParentVariable,
   nodeChannelVariable,
   nodeChannelModeVariable,
   nodeWorkerVariable,

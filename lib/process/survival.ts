@@ -1,8 +1,4 @@
-import { fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Json } from '../channel/frame.ts';
-import { createToken } from '../channel/token.ts';
 import { setCloseOnExec } from '../fd/descriptor.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
@@ -18,6 +14,8 @@ import {
 } from '../handoff/manifest.ts';
 import type { SavedState } from '../handoff/state.ts';
 import { reexecVariable, takeVariable } from './environment.ts';
+import { readExecRecord, writeExecRecord } from './exec-record.ts';
+import { childrenOfThisProcess, FormerChildren } from './former-children.ts';
 
 /** What is written down before an exec, for the image after it. */
 interface Record {
@@ -26,6 +24,8 @@ interface Record {
   readonly fds: readonly number[];
   readonly states: readonly { name: string; late: boolean; bytes: string | null; json: string | null }[];
   readonly connections: readonly { route: string; fd: number; head: string; data: Json }[];
+  /** Absent where an older version of this library has written it. */
+  readonly children?: readonly number[];
 }
 
 /** What survived the exec of this process: its own descriptors and state. */
@@ -59,6 +59,7 @@ export class Survival extends InheritedDescriptors implements Inheritance, Dispo
     if (!/^\d{1,9}$/.test(value)) throw unreadable(value, 'it is no descriptor number');
     using file = new OwnedFd(Number(value), 'the record of what survived the exec');
     const record = readRecord(file, value);
+    FormerChildren.waitFor(record.children ?? []);
     const inherited = record.entries.map((entry, index): Inherited => {
       const fd = record.fds[index] as number;
       setCloseOnExec(fd, true);
@@ -96,16 +97,14 @@ export class Survival extends InheritedDescriptors implements Inheritance, Dispo
   }
 }
 
-/**
- * Writes down what is to survive, in a file that has no name any more. The caller names its descriptor in the environment
- * of the next image, and closes it if there is none.
- */
+/** Writes down what is to survive. The caller names the file's descriptor in the environment of the next image. */
 export function recordForExec(
+  file: OwnedFd,
   generation: number,
   descriptors: readonly NamedDescriptor[],
   states: readonly SavedState[],
   connections: readonly Arriving[],
-): OwnedFd {
+): void {
   const record: Record = {
     generation,
     entries: descriptors.map(describeForManifest),
@@ -121,27 +120,14 @@ export function recordForExec(
       head: head.toString('base64'),
       data,
     })),
+    children: childrenOfThisProcess(),
   };
-  // Not in the environment: a single variable is limited to 128 KiB, and state is not.
-  const path = join(tmpdir(), `fd-handoff-${createToken()}`);
-  const file = new OwnedFd(openSync(path, 'wx+', 0o600), 'the record of what survives the exec');
-  try {
-    unlinkSync(path);
-    const text = Buffer.from(JSON.stringify(record));
-    for (let written = 0; written < text.length; ) written += writeSync(file.fd, text, written);
-    return file;
-  } catch (error) {
-    file.close();
-    throw error;
-  }
+  writeExecRecord(file, record);
 }
 
 function readRecord(file: OwnedFd, value: string): Record {
   try {
-    const text = Buffer.alloc(fstatSync(file.fd).size);
-    // From the start of the file: its position is where the writer left it.
-    for (let read = 0; read < text.length; ) read += readSync(file.fd, text, read, text.length - read, read);
-    return JSON.parse(text.toString('utf8')) as Record;
+    return readExecRecord(file) as Record;
   } catch (error) {
     throw unreadable(value, (error as Error).message);
   }

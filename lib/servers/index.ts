@@ -17,7 +17,7 @@ export {
   type Listening,
   type StateHooks,
 } from './estate.ts';
-export { bindToUnixSocket, descriptorOf } from './internals.ts';
+export { bindToUnixSocket, descriptorOf, type ParentChannel, parentChannel } from './internals.ts';
 export type { HoldOptions, ListenOptions } from './listen-options.ts';
 export { Mover } from './mover.ts';
 export { isReceiving } from './place-choice.ts';

@@ -537,4 +537,33 @@ describe(`how a server accepts, Node ${process.version}`, () => {
     expect(turnsAway(server, client)).toBe(false);
     await new Promise((resolve) => companion.close(resolve));
   });
+
+  it.each(['json', 'advanced'] as const)('parentChannel: at rest, and not with half a message (%s)', async (mode) => {
+    const script = `
+      const { parentChannel } = await import(${libraryFile('servers/internals.ts')});
+      const channel = parentChannel();
+      const told = [channel.fd, channel.isQuiet()];
+      process.on('message', () => {});
+      while (channel.isQuiet()) await new Promise(setImmediate);
+      console.log(JSON.stringify([...told, channel.isQuiet()]));
+      process.exit();
+    `;
+    const child = spawn(process.execPath, [...typescriptOptions, '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
+      env: { ...process.env, NODE_CHANNEL_FD: '3', NODE_CHANNEL_SERIALIZATION_MODE: mode },
+    });
+    const pipe = child.stdio[3] as net.Socket;
+    pipe.on('error', () => {});
+    // Half a text, or the length of a message that does not come.
+    pipe.write(mode === 'json' ? '"half' : Buffer.from([0, 0, 1, 0]));
+    expect(JSON.parse((await outcome(child)).stdout)).toEqual([3, true, false]);
+  });
+
+  it('parentChannel: none in a process that nobody has forked', async () => {
+    const script = `
+      const { parentChannel } = await import(${libraryFile('servers/internals.ts')});
+      console.log(parentChannel());
+    `;
+    expect((await outcome(spawn(process.execPath, [...typescriptOptions, '-e', script]))).stdout).toBe('null\n');
+  });
 });

@@ -88,6 +88,7 @@ CALL(poll, (void *entries, unsigned long count, int timeout), (entries, count, t
 CALL(setsockopt, (int fd, int level, int name, const void *value, unsigned length), (fd, level, name, value, length))
 CALL(socket, (int family, int type, int protocol), (family, type, protocol))
 CALL(socketpair, (int family, int type, int protocol, int *fds), (family, type, protocol, fds))
+CALL(waitpid, (pid_t pid, int *status, int options), (pid, status, options))
 REPLACE(ssize_t, recvmsg, "recvmsg", -1, (int fd, void *message, int flags), (fd, message, flags))
 REPLACE(ssize_t, sendmsg, "sendmsg", -1, (int fd, const void *message, int flags), (fd, message, flags))
 
@@ -126,6 +127,22 @@ REPLACE(int, __lxstat64, "lstat", -1, (int version, const char *path, void *stat
 
 REPLACE_FCNTL(fcntl)
 REPLACE_FCNTL(fcntl64)
+
+// The addon makes one system call by its number. Arguments that a call does not have are passed on as they came.
+static long (*real_syscall)(long, ...);
+__attribute__((constructor)) static void find_syscall(void) { *(void **)&real_syscall = dlsym(RTLD_NEXT, "syscall"); }
+long syscall(long number, ...) {
+  if (real_syscall == NULL) find_syscall();
+  va_list arguments;
+  va_start(arguments, number);
+  long values[6];
+  for (size_t index = 0; index < 6; index++) values[index] = va_arg(arguments, long);
+  va_end(arguments);
+  const int failure = number == SYS_memfd_create ? failure_of("memfd_create") : 0;
+  if (failure == 0) return real_syscall(number, values[0], values[1], values[2], values[3], values[4], values[5]);
+  errno = failure;
+  return -1;
+}
 
 // On Linux the descriptor is gone whatever close(2) reports.
 static int (*real_close)(int);

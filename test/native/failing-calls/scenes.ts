@@ -1,5 +1,7 @@
 // What every function of the addon asks of the system, call by call, and what comes out when one of these calls fails.
 import { openSync } from 'node:fs';
+import { release } from 'node:os';
+import { reap } from '../../../lib/fd/child.ts';
 import { describe, type SocketDescription } from '../../../lib/fd/describe.ts';
 import {
   close,
@@ -14,6 +16,7 @@ import {
 } from '../../../lib/fd/descriptor.ts';
 import { exec } from '../../../lib/fd/exec.ts';
 import { tryLock, unlock } from '../../../lib/fd/lock.ts';
+import { memoryFile } from '../../../lib/fd/memory-file.ts';
 import { receiveMessage, sendDatagram, sendMessage } from '../../../lib/fd/message.ts';
 import type { NativeAddon } from '../../../lib/fd/native.ts';
 import { peerCredentials } from '../../../lib/fd/peer-credentials.ts';
@@ -44,6 +47,7 @@ export const ordinaryError = {
   inet_ntop: 'ENOSPC',
   listen: 'EADDRINUSE',
   lstat: 'EACCES',
+  memfd_create: 'EMFILE',
   pipe: 'ENFILE',
   pipe2: 'ENFILE',
   poll: 'ENOMEM',
@@ -52,6 +56,7 @@ export const ordinaryError = {
   setsockopt: 'ENOPROTOOPT',
   socket: 'EMFILE',
   socketpair: 'ENFILE',
+  waitpid: 'EINVAL',
 } as const;
 
 export type CallName = keyof typeof ordinaryError;
@@ -580,6 +585,32 @@ export const scenes: Scene[] = [
       const file = stage.keep(openSync(stage.path(), 'w'));
       return () => unlock(file);
     },
+  },
+  {
+    title: 'memoryFile',
+    calls: 'memoryFile',
+    syscall: 'memfd_create',
+    steps: (variant) => {
+      if (variant === 'fallback') return [];
+      // A kernel that does not know every flag is asked once more.
+      const [major = 0, minor = 0] = release().split('.').map(Number);
+      const once = { ...reported('memfd_create'), also: { EINVAL: 'nothing', ENOSYS: returns(null) } } as const;
+      return major > 6 || (major === 6 && minor >= 3) ? [once] : [replaced('memfd_create', 'error'), once];
+    },
+    prepare: (stage) => () => {
+      const file = memoryFile('a test');
+      if (file === null) return null;
+      stage.keep(file);
+      return 'a descriptor';
+    },
+  },
+  {
+    title: 'reap',
+    calls: 'reap',
+    syscall: 'waitpid',
+    steps: () => [retried('waitpid')],
+    // Which is no child of this process: ECHILD.
+    prepare: () => () => reap(process.ppid),
   },
   {
     title: 'exec',
