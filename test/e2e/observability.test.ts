@@ -59,6 +59,9 @@ test('each channel publishes what docs/observability.md says', async () => {
     await first.event('published', isOn('fd-handoff:give-back'));
     expect(await held.release()).toMatchObject({ status: 200, servedBy: first.pid });
   }
+  first.child.stderr?.destroy();
+  await ask({ port }, '/talk');
+  await first.event('published', isOn('fd-handoff:output'));
   first.signal('SIGHUP');
   await first.ready(1);
   await first.exited;

@@ -29,6 +29,7 @@ const server = http.createServer(async (request, response) => {
   response.setHeader('x-served-by', process.pid);
   if (request.url === '/healthz') return health(request, response);
   for await (const _ of request);
+  if (request.url === '/talk') process.stderr.write('a word\n');
   response.end(`hello from ${process.pid}\n`);
 });
 const { port } = await app.listen(server, { port: 0, host: '127.0.0.1' });
