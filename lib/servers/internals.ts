@@ -285,37 +285,47 @@ export function readAsHttp(server: HttpServer, socket: Socket): void {
 /** The least that is a whole request. */
 const leastRequest = Buffer.from('GET / HTTP/1.1\r\n\r\n');
 
-/** What a parser tells of a request, by the names of its numbers; of its reading and its timeouts it tells further. */
-const toldOfRequests = [
-  'kOnMessageBegin',
-  'kOnHeaders',
-  'kOnHeadersComplete',
-  'kOnBody',
-  'kOnMessageComplete',
-] as const;
+/**
+ * What a parser tells of a request without fields and without a body, by the names of its numbers. Of its reading and its
+ * timeouts it tells further.
+ */
+const toldOfLeastRequest = ['kOnMessageBegin', 'kOnHeadersComplete', 'kOnMessageComplete'] as const;
+
+/** Those numbers by the parser's class; null where it has others. Looked up once: it is done for every connection. */
+const leastRequestNumbers = new WeakMap<object, readonly number[] | null>();
+
+function numbersOfLeastRequest(parser: HttpParser): readonly number[] | null {
+  const type = parser.constructor;
+  const known = leastRequestNumbers.get(type);
+  if (known !== undefined) return known;
+  const all = type as unknown as Record<string, unknown>;
+  const numbers = toldOfLeastRequest.map((name) => all[name]).filter((number) => typeof number === 'number');
+  const found = numbers.length === toldOfLeastRequest.length ? numbers : null;
+  leastRequestNumbers.set(type, found);
+  return found;
+}
 
 /**
  * Puts a connection that HTTP has begun to read into the state of one whose last request is answered: `close()` and
  * `closeIdleConnections()` close it, and it owes no head, for which it would be answered 408. What says so is in C++ alone
  * (`last_message_start_` of the parser), and a whole request is what resets it: the parser is given one of which nobody
- * hears. Returns whether it could. Relies on `socket.parser`, its `execute()`, the numbers of its callbacks, and `socket._httpMessage`; where they
- * are gone the connection is taken for a new one.
+ * hears. Returns whether it could. Relies on `socket.parser`, its `execute()`, the numbers of its callbacks, and
+ * `socket._httpMessage`; where they are gone the connection is taken for a new one.
  */
 export function markIdle(socket: Socket): boolean {
   const { parser } = socket as unknown as HttpInternals;
   if (parser == null || typeof parser.execute !== 'function') return false;
-  const numbers = parser.constructor as unknown as Record<string, unknown>;
-  const told = toldOfRequests.map((name) => numbers[name]).filter((number) => typeof number === 'number');
-  if (told.length < toldOfRequests.length) return false;
-  const before = told.map((number) => parser[number]);
-  for (const number of told) parser[number] = null;
+  const numbers = numbersOfLeastRequest(parser);
+  if (numbers === null) return false;
+  const before = numbers.map((number) => parser[number]);
+  for (const number of numbers) parser[number] = null;
   try {
     if (parser.execute(leastRequest) instanceof Error) return false;
     // As Node leaves it when an answer is over.
     (socket as unknown as HttpInternals)._httpMessage = null;
     return true;
   } finally {
-    for (const [index, number] of told.entries()) parser[number] = before[index];
+    for (const [index, number] of numbers.entries()) parser[number] = before[index];
   }
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { ask, askJson } from '../support/ask.ts';
+import { insist } from '../support/insist.ts';
 import { portOf } from '../support/port-of.ts';
 import { Program } from '../support/program.ts';
 import { Scene } from '../support/scene.ts';
@@ -114,7 +115,7 @@ test('told to stop again, a process does not wait for the load balancer any long
   program.signal('SIGTERM');
   await program.event('told-to-stop');
   expect((await ask({ port })).servedBy).toBe(program.pid);
-  program.signal('SIGTERM');
+  await insist(program, 'SIGTERM', program.event('told-to-stop'));
   expect(await program.exited).toEqual({ code: 0, signal: null });
 });
 
