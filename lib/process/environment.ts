@@ -56,6 +56,9 @@ export const nodeChannelVariable = 'NODE_CHANNEL_FD';
 export const nodeChannelModeVariable = 'NODE_CHANNEL_SERIALIZATION_MODE';
 const nodeWorkerVariable = 'NODE_UNIQUE_ID';
 
+/** By which a watching Node (`--watch`) has its child tell it, over that channel, which files it has loaded. */
+const nodeWatchVariable = 'WATCH_REPORT_DEPENDENCIES';
+
 /** Whoever has started this process was forked, and this one was not: what it says to its parent is heard by nobody. */
 export const silentParentVariable = 'FD_HANDOFF_SILENT_PARENT';
 
@@ -81,6 +84,7 @@ export const forOneProcess: readonly string[] = [
   nodeChannelVariable,
   nodeChannelModeVariable,
   nodeWorkerVariable,
+  nodeWatchVariable,
 ];
 
 /** The names that were taken from `process.env`; whoever has taken one passes it on by itself, if it is to be passed on. */

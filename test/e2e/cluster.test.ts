@@ -193,7 +193,7 @@ test('a primary that announces its end serves on, although its workers were told
   const workers = await workersOf(primary);
   for (const pid of [primary.pid, ...workers]) process.kill(pid, 'SIGTERM');
   // Others are started in their places, for as long as the primary serves.
-  await primary.event('worker-draining');
+  for (const pid of workers) await primary.event('worker-draining', (told) => told.pid === pid);
   expect(workers).not.toContain((await ask({ port })).servedBy);
   expect(await primary.exited).toEqual({ code: 0, signal: null });
 });

@@ -192,9 +192,11 @@ test('a successor that is told to stop while its predecessor still drains: nothi
   await first.event('began');
   const { pid } = await askJson<{ pid: number }>({ port }, '/admin/upgrade', {});
   first.signal('SIGTERM', pid);
-  await first.event('gone', (told) => told.pid === pid);
+  // It waits for the one before it: a supervisor would take its end for that of the service.
+  await first.event('draining', (told) => told.pid === pid);
   first.signal('SIGCONT');
   await slow;
+  await first.event('gone', (told) => told.pid === pid);
   expect(await first.exited).toEqual({ code: 0, signal: null });
   expect(first.told.filter(({ event }) => event === 'give-back')).toEqual([]);
 });
