@@ -3,7 +3,7 @@ import { defaultRepeatWithin } from '../../lib/process/given-orders.ts';
 import type { Program } from './program.ts';
 
 /**
- * Tells a program to stop once more, when it cannot be the first order again: `sooner` is that it has heard that. A time by
+ * Tells a program the same once more, when it cannot be the first order again: `sooner` is that it has heard that. A time by
  * nature: how long ago it was is all that there is between the two.
  */
 export async function insist(program: Program, signal: NodeJS.Signals, sooner: Promise<unknown>): Promise<void> {
