@@ -9,8 +9,8 @@ export default defineConfig({
     typecheck: { enabled: true, include: ['test/types/**/*.test-d.ts'] },
     // A process each: descriptors, signals and environment variables belong to a process, not to a thread.
     pool: 'forks',
-    // The end-to-end tests load two cores by themselves; side by side they would measure each other.
-    maxWorkers: 1,
+    // Two at a time: most of them wait for other processes, and none measures how long something takes.
+    maxWorkers: 2,
     // Generous on purpose: a test ends by an event, this only ends one that hangs.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -46,14 +46,26 @@ test('story 3: a child that does not come in time: the old process says so and s
 test('story 3: an address that does not match is not taken: the child binds its own', async () => {
   await using story = new Story();
   const env = { CONTROL: `${story.folder}/api.sock` };
-  const first = story.start({ env, options: limits, listeners: [{ port: 0, host: '127.0.0.1' }] });
+  const first = story.start({ env, options: limits, listeners: [{ name: 'api', port: 0, host: '127.0.0.1' }] });
   const port = await portOf(first);
   const path = `${story.folder}/other.sock`;
-  const second = story.start({ env, options: limits, listeners: [{ path }] });
+  // By its name it is the same listener somewhere else.
+  const second = story.start({ env, options: limits, listeners: [{ name: 'api', path }] });
   expect(await second.ready(1)).toMatchObject({ listening: [{ path, inherited: false }] });
   expect((await ask({ socketPath: path })).servedBy).toBe(second.pid);
   await first.exited;
   await expect(ask({ port })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+});
+
+test('story 3: a child that wants nothing of what there is fails, and says so', async () => {
+  await using story = new Story();
+  const env = { CONTROL: `${story.folder}/api.sock` };
+  const first = story.start({ env, options: limits, listeners: [{ port: 0, host: '127.0.0.1' }] });
+  const port = await portOf(first);
+  const second = story.start({ env, options: limits, listeners: [{ path: `${story.folder}/other.sock` }] });
+  expect(await second.exited).toEqual({ code: 1, signal: null });
+  expect(second.stderr).toContain('ERR_HANDOFF_UNCLAIMED');
+  expect((await ask({ port })).servedBy).toBe(first.pid);
 });
 
 test('story 3: an address that does not match and cannot be bound: the child fails, the old process serves on', async () => {
