@@ -2,7 +2,7 @@
 // its one dependency. The library stays outside: the command runs what an application would import. Beside it go the licence
 // texts of what is in it.
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -11,16 +11,21 @@ const sources = join(root, 'lib', 'cli');
 const folder = join(root, 'dist', 'cli');
 const output = join(folder, 'fd-handoff.js');
 
-/** Compiled, lib/cli and dist/cli have the library at the same place beside them. */
+/** What the files below lib/cli import from elsewhere in lib/, seen from dist/cli, where the command is one file. */
 const libraryOutside = {
   name: 'library-outside',
   setup({ onResolve }) {
     onResolve({ filter: /^\.\.\// }, ({ path, importer }) => {
-      if (dirname(importer) !== sources) return undefined;
-      return { path: path.replace(/\.ts$/, '.js'), external: true };
+      const imported = join(dirname(importer), path);
+      if (!isBelow(importer, sources) || isBelow(imported, sources)) return undefined;
+      return { path: relative(sources, imported).replace(/\.ts$/, '.js'), external: true };
     });
   },
 };
+
+function isBelow(file, folder) {
+  return !relative(folder, file).startsWith('..');
+}
 
 const { metafile } = await build({
   absWorkingDir: root,

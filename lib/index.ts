@@ -9,15 +9,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { isMainThread } from 'node:worker_threads';
-import { Announcements } from './announcements.ts';
-import type { DrainReport, HandoffEvents } from './events.ts';
-import { HandoffError } from './fd/handoff-error.ts';
-import { isSupported } from './fd/native.ts';
-import type { OwnedFd } from './fd/owned-fd.ts';
-import { requireSupport } from './guards.ts';
-import type { DrainingGeneration } from './handoff/draining-generation.ts';
-import type { StateValue } from './handoff/state.ts';
-import { healthListener } from './health.ts';
+import { Announcements } from './app/announcements.ts';
+import { healthListener } from './app/health.ts';
 import {
   checkCommand,
   checkOptions,
@@ -29,22 +22,26 @@ import {
   type Settings,
   type ShutdownOptions,
   type UpgradeOptions,
-} from './options.ts';
-import { requireMainThread } from './process/exec-in-place.ts';
+} from './app/options.ts';
+import { type ProgramOptions, readProgramOptions } from './app/program-options.ts';
+import type { HandoffStatus } from './app/status.ts';
+import { readWorkersOptions, type WorkersOptions } from './app/workers-options.ts';
+import { isClusterWorker } from './cluster/pool-membership.ts';
+import { WorkerPool } from './cluster/worker-pool.ts';
+import { requirePrimary } from './cluster/worker-process.ts';
+import { HandoffError } from './fd/handoff-error.ts';
+import { isSupported } from './fd/native.ts';
+import type { OwnedFd } from './fd/owned-fd.ts';
+import type { DrainReport, HandoffEvents } from './lifecycle/events.ts';
+import { requireSupport } from './lifecycle/guards.ts';
+import { Succession } from './lifecycle/succession.ts';
+import { type Found, findPredecessor, findPrimary } from './meeting/predecessor-search.ts';
 import { takeGivenControl } from './process/given-control.ts';
-import { HangUps } from './process/hang-up.ts';
-import { HostedProgram } from './process/hosted-program.ts';
-import { isClusterWorker } from './process/pool-membership.ts';
-import { type Found, findPredecessor, findPrimary } from './process/predecessor-search.ts';
-import { currentRehearsal } from './process/rehearsal.ts';
+import { onLostOutput, protectStandardStreams } from './process/output/standard-output.ts';
 import { roster } from './process/roster.ts';
-import type { SignalMap as SignalMapOf } from './process/signal-map.ts';
-import { type SignalHooks, SignalListeners } from './process/signals.ts';
-import { onLostOutput, protectStandardStreams } from './process/standard-output.ts';
-import { Service } from './process/systemd/service.ts';
-import { WorkerPool } from './process/worker-pool.ts';
-import { requirePrimary } from './process/worker-process.ts';
-import { type ProgramOptions, readProgramOptions } from './program-options.ts';
+import { HostedProgram } from './programs/hosted-program.ts';
+import { requireMainThread } from './reexec/exec-in-place.ts';
+import { currentRehearsal } from './rehearsal/rehearsal.ts';
 import type {
   Adopter,
   Bound,
@@ -62,23 +59,14 @@ import type {
   StateHooks,
   WantedListener,
 } from './servers/index.ts';
-import type { HandoffStatus } from './status.ts';
-import { Succession } from './succession.ts';
-import { readWorkersOptions, type WorkersOptions } from './workers-options.ts';
+import { HangUps } from './signals/hang-up.ts';
+import type { SignalMap as SignalMapOf } from './signals/signal-map.ts';
+import { type SignalHooks, SignalListeners } from './signals/signals.ts';
+import { Service } from './systemd/service.ts';
+import type { DrainingGeneration } from './transaction/drains/draining-generation.ts';
+import type { StateValue } from './transaction/state.ts';
 
-export type { Json } from './channel/frame.ts';
-export type { FrameTrace, Utterance } from './channel/trace.ts';
-export type { DiagnosticsMessage, HandoffDiagnostics } from './diagnostics.ts';
-export type { DrainReport, HandoffEvents } from './events.ts';
-export { HandoffError, type HandoffErrorCode, handoffErrorCodes } from './fd/handoff-error.ts';
-export { isSupported } from './fd/native.ts';
-export { OwnedFd } from './fd/owned-fd.ts';
-export type { PeerCredentials } from './fd/peer-credentials.ts';
-export type { DrainingGeneration, DrainWork, PendingAnswer } from './handoff/draining-generation.ts';
-export type { FileOwner } from './handoff/file-rights.ts';
-export type { Mode, OfferPhase } from './handoff/predecessor.ts';
-export type { Commit, LifecycleHooks } from './hooks.ts';
-export type { UnclaimedChoice } from './offered-listeners.ts';
+export type { DiagnosticsMessage, HandoffDiagnostics } from './app/diagnostics.ts';
 export type {
   HandoffOptions,
   MoveOptions,
@@ -86,23 +74,35 @@ export type {
   ShutdownOptions,
   SystemdOptions,
   UpgradeOptions,
-} from './options.ts';
-export type { PhaseName } from './phase.ts';
-export type { Exit } from './process/child.ts';
-export type { HostedProgram } from './process/hosted-program.ts';
-export type { Launch, LaunchOptions } from './process/launch.ts';
-export type { Preflight, PreflightCheck, PreflightCommand } from './process/preflight.ts';
-export type { Convention } from './process/program-variables.ts';
-export type { SignalAction } from './process/signal-map.ts';
-export { type SignalPreset, signalPresets } from './process/signal-presets.ts';
-export type { SignalHooks } from './process/signals.ts';
-export type { LostOutput } from './process/standard-output.ts';
-export { SuccessorError } from './process/successor-error.ts';
-export type { PassedDescriptor } from './process/systemd/listen-fds.ts';
-export type { WorkerPool } from './process/worker-pool.ts';
-export type { ProgramOptions } from './program-options.ts';
-export type { DatagramSocketStatus, HandoffStatus, ListenerStatus } from './status.ts';
-export type { WorkersOptions } from './workers-options.ts';
+} from './app/options.ts';
+export type { ProgramOptions } from './app/program-options.ts';
+export type { DatagramSocketStatus, HandoffStatus, ListenerStatus } from './app/status.ts';
+export type { WorkersOptions } from './app/workers-options.ts';
+export type { Json } from './channel/frame.ts';
+export type { FrameTrace, Utterance } from './channel/trace.ts';
+export type { WorkerPool } from './cluster/worker-pool.ts';
+export { HandoffError, type HandoffErrorCode, handoffErrorCodes } from './fd/handoff-error.ts';
+export { isSupported } from './fd/native.ts';
+export { OwnedFd } from './fd/owned-fd.ts';
+export type { PeerCredentials } from './fd/peer-credentials.ts';
+export type { DrainReport, HandoffEvents } from './lifecycle/events.ts';
+export type { Commit, LifecycleHooks } from './lifecycle/hooks.ts';
+export type { UnclaimedChoice } from './lifecycle/offered-listeners.ts';
+export type { PhaseName } from './lifecycle/phase.ts';
+export type { LostOutput } from './process/output/standard-output.ts';
+export type { Exit } from './process/start/child.ts';
+export type { Launch, LaunchOptions } from './process/start/launch.ts';
+export { SuccessorError } from './process/start/successor-error.ts';
+export type { HostedProgram } from './programs/hosted-program.ts';
+export type { Convention } from './programs/program-variables.ts';
+export type { Preflight, PreflightCheck, PreflightCommand } from './rehearsal/preflight.ts';
+export type { SignalAction } from './signals/signal-map.ts';
+export { type SignalPreset, signalPresets } from './signals/signal-presets.ts';
+export type { SignalHooks } from './signals/signals.ts';
+export type { PassedDescriptor } from './systemd/listen-fds.ts';
+export type { DrainingGeneration, DrainWork, PendingAnswer } from './transaction/drains/draining-generation.ts';
+export type { FileOwner } from './transaction/path/file-rights.ts';
+export type { Mode, OfferPhase } from './transaction/predecessor.ts';
 export type {
   Adopter,
   Bound,

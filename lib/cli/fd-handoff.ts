@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { flushOutput, leave, protectStandardStreams } from '../command-parts.ts';
-import { Call } from './call.ts';
-import { completionRequest, printCompletions } from './completion.ts';
+import { flushOutput, leave, protectStandardStreams } from '../app/command-parts.ts';
+import { Call } from './call/call.ts';
+import { completionRequest, printCompletions } from './completion/completion.ts';
 import { createProgram, run } from './program.ts';
 
 // A terminal that was closed, say: what is to be done then must not fail because nobody can be told.

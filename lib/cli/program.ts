@@ -1,16 +1,16 @@
 import { Command } from 'commander';
-import { packageVersion } from '../command-parts.ts';
-import type { Call } from './call.ts';
-import { hasColours, paintFor } from './colours.ts';
-import { registerCompletion } from './completion.ts';
-import { registerDev } from './dev.ts';
-import { registerExec } from './exec.ts';
-import { reportFailure } from './failure.ts';
-import { registerHammer } from './hammer.ts';
-import { registerListen } from './listen.ts';
-import { registerStatus } from './status.ts';
-import { type Register, section } from './subcommand.ts';
-import { registerUpgrade } from './upgrade.ts';
+import { packageVersion } from '../app/command-parts.ts';
+import type { Call } from './call/call.ts';
+import { hasColours, paintFor } from './call/colours.ts';
+import { reportFailure } from './call/failure.ts';
+import { type Register, section } from './call/subcommand.ts';
+import { registerCompletion } from './completion/completion.ts';
+import { registerDev } from './dev/dev.ts';
+import { registerExec } from './hosting/exec.ts';
+import { registerListen } from './hosting/listen.ts';
+import { registerHammer } from './requests/hammer.ts';
+import { registerStatus } from './requests/status.ts';
+import { registerUpgrade } from './requests/upgrade.ts';
 
 /** Every sub-command, in the order of the help. */
 const subcommands: readonly Register[] = [

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { controlVariable, takeVariable } from './environment.ts';
+import { controlVariable, takeVariable } from './start/environment.ts';
 
 /** What the variable said: it is removed when it is read, and the process's other handoffs may ask later. */
 let given: string | null = null;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { standardError, standardOutput } from './standard-output.ts';
+import { standardError, standardOutput } from './output/standard-output.ts';
 
 /**
  * How long the last output may take to reach whoever reads it. A reader that is alive empties a pipe in milliseconds;

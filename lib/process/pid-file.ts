@@ -2,7 +2,7 @@ import { closeSync, lstatSync, openSync, readFileSync, renameSync, unlinkSync, w
 import { basename, dirname, join } from 'node:path';
 import { createToken } from '../channel/token.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
-import { pathError } from '../handoff/path-error.ts';
+import { pathError } from '../transaction/path/path-error.ts';
 
 /** Everybody may read who serves; only this user may say it. */
 const mode = 0o644;

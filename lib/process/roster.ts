@@ -1,5 +1,5 @@
 import { HandoffError } from '../fd/handoff-error.ts';
-import { placeOfPath } from '../handoff/control-path.ts';
+import { placeOfPath } from '../transaction/path/control-path.ts';
 
 /** One `Handoff`, as the others of its process need to know it. */
 export interface Member {

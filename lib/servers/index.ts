@@ -1,13 +1,14 @@
 /** Adopting listeners into Node's servers, and draining those: what the face needs of this layer. */
-export { type BoundAddress, formatAddress } from './address.ts';
-export type { BindHooks, BoundListener, WantedListener } from './bind-hooks.ts';
-export { boundAddress, receives } from './bound-socket.ts';
-export type { ConnectionHooks } from './connection-memory.ts';
-export type { DrainReason, Work } from './connections.ts';
-export { Countdown } from './countdown.ts';
-export { CutOff } from './cut-off.ts';
-export type { Dependant } from './dependant.ts';
-export type { DrainCounts, DrainEnd, DrainLimits, DrainOrder } from './drain.ts';
+export { type BoundAddress, formatAddress } from './binding/address.ts';
+export type { BindHooks, BoundListener, WantedListener } from './binding/bind-hooks.ts';
+export { boundAddress, receives } from './binding/bound-socket.ts';
+export { sameClients } from './binding/reach.ts';
+export type { Receiver } from './datagrams/receiver.ts';
+export type { DrainReason, Work } from './draining/connections.ts';
+export { Countdown } from './draining/countdown.ts';
+export { CutOff } from './draining/cut-off.ts';
+export type { Dependant } from './draining/dependant.ts';
+export type { DrainCounts, DrainEnd, DrainLimits, DrainOrder } from './draining/drain.ts';
 export {
   type Adopter,
   type Bound,
@@ -16,13 +17,12 @@ export {
   type InheritedDescriptor,
   type Listening,
   type StateHooks,
-} from './estate.ts';
-export { bindToUnixSocket, descriptorOf, type ParentChannel, parentChannel } from './internals.ts';
-export type { HoldOptions, ListenOptions } from './listen-options.ts';
-export { Mover } from './mover.ts';
-export { isReceiving } from './place-choice.ts';
-export { sameClients } from './reach.ts';
-export type { Receiver } from './receiver.ts';
-export type { ConnectionsLeave, Served } from './served.ts';
-export type { FateOfClosed } from './served-servers.ts';
-export { Survivors } from './survivors.ts';
+} from './estate/estate.ts';
+export { isReceiving } from './estate/place-choice.ts';
+export type { FateOfClosed } from './estate/served-servers.ts';
+export { bindToUnixSocket, descriptorOf, type ParentChannel, parentChannel } from './internals/internals.ts';
+export type { ConnectionHooks } from './moving/connection-memory.ts';
+export { Mover } from './moving/mover.ts';
+export { Survivors } from './moving/survivors.ts';
+export type { HoldOptions, ListenOptions } from './serving/listen-options.ts';
+export type { ConnectionsLeave, Served } from './serving/served.ts';

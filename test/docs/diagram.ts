@@ -1,6 +1,6 @@
 import type { Block } from '../support/page.ts';
 
-/** The lines of a state diagram, as far as the pages use them. That its transitions are the code's is test/lib/phase.test.ts. */
+/** The lines of a state diagram, as far as the pages use them. That its transitions are the code's is test/lib/lifecycle/phase.test.ts. */
 const forms = [/^\s*(\[\*\]|\w+) --> (\[\*\]|\w+)(: \S.*)?$/, /^\s*state "[^"]+" as \w+ \{$/, /^\s*\}$/];
 
 /** The lines of a flow chart. */

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { expect, type TestContext, test } from 'vitest';
-import { type Shell, shells } from '../../lib/cli/completion-script.ts';
+import { type Shell, shells } from '../../lib/cli/completion/completion-script.ts';
 import { commandFile, runCommand } from '../support/command.ts';
 import { needs } from '../support/needs.ts';
 import { Program } from '../support/program.ts';

@@ -2,7 +2,7 @@ import http from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { askStatus } from '../../lib/handoff/status-inquiry.ts';
+import { askStatus } from '../../lib/transaction/visits/status-inquiry.ts';
 import { ask } from '../support/ask.ts';
 import { runCommand } from '../support/command.ts';
 import { isAlive } from '../support/processes.ts';

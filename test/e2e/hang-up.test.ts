@@ -11,7 +11,7 @@ import { loggedServer, ServerLog } from '../support/server-log.ts';
 import { Terminal } from '../support/terminal.ts';
 
 /**
- * For how long the end of a terminal explains a hang-up (lib/process/hang-up.ts), twice: it is looked at that often. A time
+ * For how long the end of a terminal explains a hang-up (lib/signals/hang-up.ts), twice: it is looked at that often. A time
  * by nature.
  */
 const forgotten = 2_100;

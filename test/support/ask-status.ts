@@ -1,5 +1,5 @@
-import { askStatus as ask } from '../../lib/handoff/status-inquiry.ts';
-import type { HandoffStatus } from '../../lib/status.ts';
+import type { HandoffStatus } from '../../lib/app/status.ts';
+import { askStatus as ask } from '../../lib/transaction/visits/status-inquiry.ts';
 
 /** How long an answer may take, in milliseconds; it ends a test that hangs. */
 const limit = 30_000;

@@ -1,5 +1,5 @@
-import { Countdown } from '../../lib/servers/countdown.ts';
-import type { DrainLimits, DrainOrder } from '../../lib/servers/drain.ts';
+import { Countdown } from '../../lib/servers/draining/countdown.ts';
+import type { DrainLimits, DrainOrder } from '../../lib/servers/draining/drain.ts';
 import { never } from './never.ts';
 
 /** How long the parts of a drain, and all of it, may take. */

@@ -1,8 +1,8 @@
 import type { Json } from '../../lib/channel/frame.ts';
 import { OwnedFd } from '../../lib/fd/owned-fd.ts';
-import { acceptedSocket } from '../../lib/servers/internals.ts';
-import { Mover, type SendBatch } from '../../lib/servers/mover.ts';
-import type { Served } from '../../lib/servers/served.ts';
+import { acceptedSocket } from '../../lib/servers/internals/internals.ts';
+import { Mover, type SendBatch } from '../../lib/servers/moving/mover.ts';
+import type { Served } from '../../lib/servers/serving/served.ts';
 import { eventually } from './eventually.ts';
 import type { RawClient } from './raw-client.ts';
 import type { ServedServer } from './served-server.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { defaultRepeatWithin } from '../../lib/process/given-orders.ts';
+import { defaultRepeatWithin } from '../../lib/signals/given-orders.ts';
 import type { Program } from './program.ts';
 
 /**

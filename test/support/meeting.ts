@@ -1,6 +1,6 @@
-import { type Hello, readHello } from '../../lib/handoff/hello.ts';
-import { type Candidate, makeOffer, type Offer, type OfferPhase } from '../../lib/handoff/predecessor.ts';
-import { Takeover } from '../../lib/handoff/successor.ts';
+import { type Hello, readHello } from '../../lib/transaction/hello.ts';
+import { type Candidate, makeOffer, type Offer, type OfferPhase } from '../../lib/transaction/predecessor.ts';
+import { Takeover } from '../../lib/transaction/successor.ts';
 import { ChannelPair } from './channel-pair.ts';
 import { never } from './never.ts';
 

@@ -1,8 +1,8 @@
 import { OwnedFd } from '../../lib/fd/owned-fd.ts';
-import type { Inheritance } from '../../lib/handoff/inheritance.ts';
-import { InheritedDescriptors } from '../../lib/handoff/inherited-descriptors.ts';
-import { describeForManifest, type NamedDescriptor } from '../../lib/handoff/manifest.ts';
-import type { SavedState } from '../../lib/handoff/state.ts';
+import type { Inheritance } from '../../lib/transaction/inheritance.ts';
+import { InheritedDescriptors } from '../../lib/transaction/inherited-descriptors.ts';
+import { describeForManifest, type NamedDescriptor } from '../../lib/transaction/manifest.ts';
+import type { SavedState } from '../../lib/transaction/state.ts';
 
 /** What came from a predecessor, without one. */
 export class Received extends InheritedDescriptors implements Inheritance {

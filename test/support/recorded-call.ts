@@ -1,4 +1,4 @@
-import { Call } from '../../lib/cli/call.ts';
+import { Call } from '../../lib/cli/call/call.ts';
 
 /** What was written, in place of a terminal. */
 class Recorder {

@@ -1,5 +1,5 @@
 import { accessSync, constants, realpathSync } from 'node:fs';
-import { findExecutable } from '../executable.ts';
+import { findExecutable } from './executable.ts';
 
 /** Where a program was started: what a name is looked for with. */
 export interface Place {

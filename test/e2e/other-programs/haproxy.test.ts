@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, type TestContext, test } from 'vitest';
-import { takeFromHaproxy } from '../../../lib/process/haproxy/index.ts';
+import { takeFromHaproxy } from '../../../lib/haproxy/index.ts';
 import { ask } from '../../support/ask.ts';
 import { freePort } from '../../support/free-port.ts';
 import { needs } from '../../support/needs.ts';

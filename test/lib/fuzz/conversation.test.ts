@@ -6,9 +6,9 @@ import { HandoffError } from '../../../lib/fd/handoff-error.ts';
 import { sendMessage } from '../../../lib/fd/message.ts';
 import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
 import { bindTcp, listen } from '../../../lib/fd/socket.ts';
-import { describeForManifest, isManifestEntry, verifyDescriptor } from '../../../lib/handoff/manifest.ts';
-import { makeOffer } from '../../../lib/handoff/predecessor.ts';
-import { Takeover } from '../../../lib/handoff/successor.ts';
+import { describeForManifest, isManifestEntry, verifyDescriptor } from '../../../lib/transaction/manifest.ts';
+import { makeOffer } from '../../../lib/transaction/predecessor.ts';
+import { Takeover } from '../../../lib/transaction/successor.ts';
 import { ChannelPair } from '../../support/channel-pair.ts';
 import { DescriptorCheck } from '../../support/open-descriptors.ts';
 

@@ -5,9 +5,9 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
-import { Estate } from '../../../lib/servers/estate.ts';
-import { descriptorOf, stopReading } from '../../../lib/servers/internals.ts';
-import { Mover } from '../../../lib/servers/mover.ts';
+import { Estate } from '../../../lib/servers/estate/estate.ts';
+import { descriptorOf, stopReading } from '../../../lib/servers/internals/internals.ts';
+import { Mover } from '../../../lib/servers/moving/mover.ts';
 import { drainOrder } from '../../support/drain-order.ts';
 import { eventually } from '../../support/eventually.ts';
 

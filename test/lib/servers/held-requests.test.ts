@@ -7,7 +7,7 @@ import tls from 'node:tls';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { Mover } from '../../../lib/servers/mover.ts';
+import { Mover } from '../../../lib/servers/moving/mover.ts';
 import { makeCertificate } from '../../support/certificate.ts';
 import { ServedServer } from '../../support/served-server.ts';
 

@@ -1,0 +1,55 @@
+import type { EventEmitter } from 'node:events';
+import type { Handoff } from '../index.ts';
+import type { HandoffEvents } from '../lifecycle/events.ts';
+import { type HandoffDiagnostics, publish, publishEvent } from './diagnostics.ts';
+
+/** What only the diagnostics channels tell. */
+type Unspoken = Pick<HandoffDiagnostics, 'fd-handoff:phase' | 'fd-handoff:refusal' | 'fd-handoff:output'>;
+
+/** Tells the application, and whoever listens on `diagnostics_channel`, what happens. Nothing that they do stops it. */
+export class Announcements {
+  readonly #app: Handoff;
+
+  constructor(app: Handoff) {
+    this.#app = app;
+  }
+
+  /** For whoever watches, and nobody else. */
+  publish<Name extends keyof Unspoken>(name: Name, message: Omit<Unspoken[Name], 'handoff'>): void {
+    publish(name, { handoff: this.#app, ...message } as HandoffDiagnostics[Name]);
+  }
+
+  tell<Name extends Exclude<keyof HandoffEvents, 'error'>>(name: Name, ...[payload]: HandoffEvents[Name]): void {
+    publishEvent(this.#app, name, payload);
+    try {
+      (this.#app as EventEmitter).emit(name, payload);
+    } catch (error) {
+      // A listener of the application must not decide over the service.
+      this.report(error);
+    }
+  }
+
+  /** For what nobody is told of by a rejection: the event 'error', or a process warning where nobody listens. */
+  report(error: unknown): void {
+    const failure = error instanceof Error ? error : new Error(String(error));
+    publish('fd-handoff:error', { handoff: this.#app, error: failure });
+    if (this.#app.listenerCount('error') === 0) {
+      const { code = 'FD_HANDOFF_ERROR' } = failure as NodeJS.ErrnoException;
+      process.emitWarning(failure.message, { type: 'HandoffWarning', code });
+      return;
+    }
+    try {
+      this.#app.emit('error', failure);
+    } catch (thrown) {
+      // As fatal as any uncaught error, but not in the middle of a step that must not stop half-way.
+      process.nextTick(() => {
+        throw thrown;
+      });
+    }
+  }
+
+  /** For what nobody awaits: its failure is reported, and changes nothing else. */
+  inBackground(work: Promise<unknown>): void {
+    work.catch((error) => this.report(error));
+  }
+}
