@@ -1,28 +1,31 @@
 import type { EventEmitter } from 'node:events';
-import type { Handoff } from '../index.ts';
+import type { Announcer, Unspoken as UnspokenOfLife } from '../lifecycle/announcer.ts';
 import type { HandoffEvents } from '../lifecycle/events.ts';
-import { type HandoffDiagnostics, publish, publishEvent } from './diagnostics.ts';
+import type { LostOutput } from '../process/output/standard-output.ts';
+import { type Diagnostics, publish, publishEvent } from './diagnostics.ts';
 
 /** What only the diagnostics channels tell. */
-type Unspoken = Pick<HandoffDiagnostics, 'fd-handoff:phase' | 'fd-handoff:refusal' | 'fd-handoff:output'>;
+interface Unspoken extends UnspokenOfLife {
+  'fd-handoff:output': LostOutput;
+}
 
 /** Tells the application, and whoever listens on `diagnostics_channel`, what happens. Nothing that they do stops it. */
-export class Announcements {
-  readonly #app: Handoff;
+export class Announcements implements Announcer {
+  readonly #app: EventEmitter<HandoffEvents>;
 
-  constructor(app: Handoff) {
+  constructor(app: EventEmitter<HandoffEvents>) {
     this.#app = app;
   }
 
   /** For whoever watches, and nobody else. */
-  publish<Name extends keyof Unspoken>(name: Name, message: Omit<Unspoken[Name], 'handoff'>): void {
-    publish(name, { handoff: this.#app, ...message } as HandoffDiagnostics[Name]);
+  publish<Name extends keyof Unspoken>(name: Name, message: Unspoken[Name]): void {
+    publish(name, { handoff: this.#app, ...message } as Diagnostics<unknown>[Name]);
   }
 
   tell<Name extends Exclude<keyof HandoffEvents, 'error'>>(name: Name, ...[payload]: HandoffEvents[Name]): void {
     publishEvent(this.#app, name, payload);
     try {
-      (this.#app as EventEmitter).emit(name, payload);
+      (this.#app as unknown as EventEmitter).emit(name, payload);
     } catch (error) {
       // A listener of the application must not decide over the service.
       this.report(error);

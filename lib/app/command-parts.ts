@@ -5,6 +5,7 @@
 export { isObject } from '../channel/frame.ts';
 export { flushOutput, leave } from '../process/leave.ts';
 export { protectStandardStreams, speak } from '../process/output/standard-output.ts';
+export { packageVersion } from '../process/package-version.ts';
 export { Child } from '../process/start/child.ts';
 export { channelVariable, controlVariable } from '../process/start/environment.ts';
 export { OrphanGuard } from '../programs/orphan-guard.ts';
@@ -15,4 +16,3 @@ export { defaultRepeatWithin, GivenOrders } from '../signals/given-orders.ts';
 export { requestHammer } from '../transaction/visits/hammer-request.ts';
 export { askStatus } from '../transaction/visits/status-inquiry.ts';
 export { requestUpgrade } from '../transaction/visits/upgrade-request.ts';
-export { packageVersion } from './package-version.ts';

@@ -1,20 +1,18 @@
 import { resolve } from 'node:path';
-import type { Json } from '../channel/frame.ts';
 import { checkOptionNames } from '../fd/option-names.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import type { PeerCredentials } from '../fd/peer-credentials.ts';
-import type { Handoff } from '../index.ts';
 import { checkHooks, type LifecycleHooks } from '../lifecycle/hooks.ts';
 import type { UnclaimedChoice } from '../lifecycle/offered-listeners.ts';
+import type { Settings } from '../lifecycle/settings.ts';
+import { readTimeout } from '../lifecycle/timeout.ts';
 import { PidFile } from '../process/pid-file.ts';
-import { checkLaunch } from '../process/start/launch.ts';
-import type { Preflight } from '../rehearsal/preflight.ts';
 import { defaultRepeatWithin } from '../signals/given-orders.ts';
 import type { SignalMap } from '../signals/signal-map.ts';
 import { presetLimit, type SignalPreset, signalMap } from '../signals/signal-presets.ts';
 import type { PassedDescriptor } from '../systemd/listen-fds.ts';
-import type { StoreChoice } from '../systemd/service.ts';
 import { authorizeSameUser } from '../transaction/reception.ts';
+import type { Handoff } from './handoff.ts';
 
 /** What `handoff()` can be told. Everything has a default. */
 export interface HandoffOptions {
@@ -89,75 +87,6 @@ export interface SystemdOptions {
   readonly store?: boolean | 'all';
 }
 
-/** How to start a successor; everything defaults to the way in which this process was started. */
-export interface UpgradeOptions {
-  /** The program; by default this one's Node, with its options and script. */
-  readonly command?: string;
-  /** Its arguments; by default this process's own, or none with another `command`. */
-  readonly args?: readonly string[];
-  /** Its environment; by default this process's as it is now. */
-  readonly env?: NodeJS.ProcessEnv;
-  /** Its working directory; by default the one that this process was started in. */
-  readonly cwd?: string;
-  /**
-   * What has to go well before the successor is started. `true`: the same command line, run as a rehearsal up to its
-   * `ready()`, without a listener. A function that throws, or a command that exits with another code than 0, calls the
-   * handoff off. Each has `readyTimeout`. False by default: a successor that fails is no harm.
-   */
-  readonly preflight?: Preflight;
-  /** Both go on serving: the successor beside this process, until this one leaves. */
-  readonly keep?: boolean;
-  /**
-   * `'capture'` keeps the end of the successor's standard error for the error message, until it is ready; `'inherit'`
-   * is for programs that do not use this library, and is the default with another `command`.
-   */
-  readonly stderr?: 'capture' | 'inherit';
-  /** Calls the attempt off: the successor is ended, and this process serves on. */
-  readonly signal?: AbortSignal;
-}
-
-/** What `reexec()` puts in this process's place; everything defaults to the way in which this process was started. */
-export interface ReexecOptions {
-  /** The path of the program; by default this one's Node, with its options and script. */
-  readonly command?: string;
-  /** Its arguments; by default this process's own, or none with another `command`. */
-  readonly args?: readonly string[];
-  /** Its environment; by default this process's as it is now. */
-  readonly env?: NodeJS.ProcessEnv;
-  /**
-   * What has to go well before anything is stopped for the next image; see `UpgradeOptions`. True by default: there is no
-   * old process to serve on when the new image fails. Another program than this one's might not know that it is rehearsed
-   * and serve for real: with another `command` the default is that it exists and can be executed.
-   */
-  readonly preflight?: Preflight;
-  /** Calls the attempt off, as long as the preflight runs. */
-  readonly signal?: AbortSignal;
-}
-
-/** What goes along with a connection. */
-export interface MoveOptions {
-  /** What the successor's application should know of it. */
-  readonly data?: Json;
-  /** Bytes that were read from the socket and not used. */
-  readonly head?: Buffer;
-  /** How long what was written may take to leave this process, in milliseconds; 5 000 by default. */
-  readonly timeout?: number;
-}
-
-/** How a process is to leave. */
-export interface ShutdownOptions {
-  /**
-   * How long finishing may take before what is left is cut off, in milliseconds; `shutdownTimeout` by default, or
-   * `drainTimeout` where another process serves beside this one.
-   */
-  readonly timeout?: number;
-  /**
-   * How long this process still serves before that, while `health()` says 503, in milliseconds; `shutdownDelay` by
-   * default.
-   */
-  readonly delay?: number;
-}
-
 const handoffNames: Readonly<Record<keyof HandoffOptions, true>> = {
   control: true,
   signals: true,
@@ -193,61 +122,6 @@ const otherHandoffNames: Readonly<Record<string, string>> = {
 
 const systemdNames: Readonly<Record<keyof SystemdOptions, true>> = { store: true };
 
-const reexecNames: Readonly<Record<keyof ReexecOptions, true>> = {
-  command: true,
-  args: true,
-  env: true,
-  preflight: true,
-  signal: true,
-};
-
-const upgradeNames: Readonly<Record<keyof UpgradeOptions, true>> = {
-  ...reexecNames,
-  cwd: true,
-  keep: true,
-  stderr: true,
-};
-
-const moveNames: Readonly<Record<keyof MoveOptions, true>> = { data: true, head: true, timeout: true };
-
-const shutdownNames: Readonly<Record<keyof ShutdownOptions, true>> = { timeout: true, delay: true };
-
-/** Which options each call has. One that has another is refused: a slip would silently change nothing. */
-const optionNames = {
-  'handoff()': handoffNames,
-  'upgrade()': upgradeNames,
-  'reexec()': reexecNames,
-  'move()': moveNames,
-  'shutdown()': shutdownNames,
-} as const;
-
-/** Throws a TypeError for an option that the call does not have, with the one that is meant. */
-export function checkOptions(call: keyof typeof optionNames, options: object): void {
-  checkOptionNames(call, options, optionNames[call], call === 'handoff()' ? otherHandoffNames : {});
-}
-
-/** The options with their defaults, checked. */
-export interface Settings {
-  readonly control: string | null;
-  readonly signals: SignalMap<Handoff> | null;
-  readonly repeatWithin: number;
-  readonly readyTimeout: number;
-  readonly drainTimeout: number;
-  readonly shutdownTimeout: number;
-  readonly shutdownDelay: number;
-  readonly pidFile: PidFile | null;
-  readonly authorize: (peer: PeerCredentials) => boolean | Promise<boolean>;
-  readonly share: boolean;
-  readonly unclaimed: UnclaimedChoice;
-  readonly hooks: LifecycleHooks;
-  readonly closeTimeout: number;
-  readonly exit: boolean;
-  /** Null where there is to be no service manager. */
-  readonly systemd: { readonly store: StoreChoice; readonly keepsAll: boolean } | null;
-  /** Taken over. */
-  readonly inherit: readonly PassedDescriptor[];
-}
-
 /**
  * A minute: as long as the slowest start that is still a start (a cold cache, a large module graph), and short enough
  * that a deploy whose new version hangs is reported while somebody watches.
@@ -270,11 +144,14 @@ const defaultShutdownTimeout = 30_000;
 /** How long the `onClose` hooks may take together: flushing a log or closing a pool, not another drain. */
 const defaultCloseTimeout = 10_000;
 
-/** setTimeout() takes 32 bits; more would fire at once. */
-const longestTimeout = 2 ** 31 - 1;
+/** What `handoff()` was told, with the defaults, checked. */
+export interface HandoffSettings extends Settings {
+  readonly signals: SignalMap<Handoff> | null;
+  readonly repeatWithin: number;
+}
 
 /** Reads the options; throws a TypeError or RangeError for what cannot be. */
-export function readOptions(options: HandoffOptions): Settings {
+export function readOptions(options: HandoffOptions): HandoffSettings {
   if (typeof options !== 'object' || options === null) {
     throw invalid(
       TypeError,
@@ -282,7 +159,7 @@ export function readOptions(options: HandoffOptions): Settings {
       `handoff() takes an object of options. Received ${String(options)}`,
     );
   }
-  checkOptions('handoff()', options);
+  checkOptionNames('handoff()', options, handoffNames, otherHandoffNames);
   const { control, pidFile, authorize = authorizeSameUser, share = false, exit = true } = options;
   if (control !== undefined && (typeof control !== 'string' || control === '')) {
     throw invalid(
@@ -377,44 +254,6 @@ function readSystemd(options: unknown): Settings['systemd'] {
   }
   const choice = store === undefined ? 'where-offered' : store === false ? 'never' : 'always';
   return { store: choice, keepsAll: store === 'all' };
-}
-
-/**
- * How long an upgrade without a preflight may take, in milliseconds: the hook before the spawn and the successor's start
- * have `readyTimeout` each, and one that fails is gone two seconds later.
- */
-export function upgradeLimit({ readyTimeout }: Settings): number {
-  return 2 * readyTimeout + 2_000;
-}
-
-/** How the next version is to be started, checked: what is wrong is told before anything is stopped for it. */
-export function checkCommand({ command, args, env, preflight, ...rest }: UpgradeOptions | ReexecOptions): void {
-  const cwd = 'cwd' in rest ? rest.cwd : undefined;
-  checkLaunch({ command, args, env, cwd });
-  if (preflight === undefined || isPreflight(preflight)) return;
-  throw invalid(
-    TypeError,
-    'ERR_INVALID_ARG_TYPE',
-    `"preflight" must be a boolean, a function, or an array of a program and its arguments. Received ${typeof preflight}`,
-  );
-}
-
-function isPreflight(value: unknown): value is Preflight {
-  if (typeof value === 'boolean' || typeof value === 'function') return true;
-  return Array.isArray(value) && value.length > 0 && value.every((part) => typeof part === 'string') && value[0] !== '';
-}
-
-/** A timeout in milliseconds: 0 to about 24.8 days. */
-export function readTimeout(name: string, value: number): number {
-  if (typeof value !== 'number') {
-    throw invalid(TypeError, 'ERR_INVALID_ARG_TYPE', `The "${name}" option must be a number. Received ${typeof value}`);
-  }
-  if (value >= 0 && value <= longestTimeout) return value;
-  throw invalid(
-    RangeError,
-    'ERR_OUT_OF_RANGE',
-    `The value of "${name}" is out of range. It must be >= 0 and <= ${longestTimeout} milliseconds. Received ${value}`,
-  );
 }
 
 function invalid(type: ErrorConstructor, code: string, message: string): Error {

@@ -1,5 +1,7 @@
 import { constants } from 'node:os';
 import { checkOptionNames } from '../fd/option-names.ts';
+import type { Settings } from '../lifecycle/settings.ts';
+import { readTimeout } from '../lifecycle/timeout.ts';
 import { firstInherited } from '../process/start/environment.ts';
 import { checkLaunch, launchOf } from '../process/start/launch.ts';
 import type { HostPlan } from '../programs/hosted-program.ts';
@@ -7,7 +9,6 @@ import { type Convention, conventions } from '../programs/program-variables.ts';
 import { parseReadiness, type Readiness } from '../programs/readiness.ts';
 import { receives } from '../servers/index.ts';
 import type { NamedDescriptor } from '../transaction/manifest.ts';
-import { readTimeout, type Settings } from './options.ts';
 
 /** Which program is to serve, and how it is told what it needs. */
 export interface ProgramOptions {

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import type { PoolPlan } from '../cluster/worker-pool.ts';
 import { checkOptionNames } from '../fd/option-names.ts';
+import type { Settings } from '../lifecycle/settings.ts';
+import { readTimeout } from '../lifecycle/timeout.ts';
 import { scriptOfThisProcess, throughLinks } from '../process/start/start.ts';
-import { readTimeout, type Settings } from './options.ts';
 
 /** How many workers to fork, and how; everything has a default. */
 export interface WorkersOptions {

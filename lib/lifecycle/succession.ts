@@ -1,14 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Announcements } from '../app/announcements.ts';
-import {
-  type ReexecOptions,
-  type Settings,
-  type ShutdownOptions,
-  type UpgradeOptions,
-  upgradeLimit,
-} from '../app/options.ts';
-import { actOnSignal, replaces, type Signalled } from '../app/signal-actions.ts';
-import { type HandoffStatus, statusOf } from '../app/status.ts';
 import { abortReason, Deadline, untilAborted } from '../channel/deadline.ts';
 import { isClusterWorker, leaveWithPrimary } from '../cluster/pool-membership.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
@@ -65,7 +55,9 @@ import type { PredecessorEnd, Retirement, Takeover } from '../transaction/succes
 import { answerHammer, readChosen } from '../transaction/visits/hammer-answer.ts';
 import { rejoin } from '../transaction/visits/rejoin.ts';
 import { answerUpgrade, type UpgradeListener } from '../transaction/visits/upgrade-answer.ts';
+import type { Announcer } from './announcer.ts';
 import { Attempt } from './attempt.ts';
+import { type ReexecOptions, type ShutdownOptions, type UpgradeOptions, upgradeLimit } from './call-options.ts';
 import { ControlPost } from './control-post.ts';
 import { type DrainHook, DrainHooks } from './drain-hooks.ts';
 import { drainWork } from './drain-work.ts';
@@ -85,7 +77,10 @@ import { type Owning, type Phase, pauseOf } from './phase.ts';
 import { PidFilePost } from './pid-file-post.ts';
 import { ReadyReminder } from './ready-reminder.ts';
 import { ServiceLife } from './service-life.ts';
+import type { Settings } from './settings.ts';
+import { actOnSignal, replaces, type Signalled } from './signal-actions.ts';
 import { type PhaseChange, Standing } from './standing.ts';
+import { type HandoffStatus, statusOf } from './status.ts';
 
 /**
  * How long idle connections may stay at a shutdown, in milliseconds. A request that was on the wire when the listener
@@ -131,7 +126,7 @@ export interface SuccessionOptions {
   /** What there was before this process. */
   readonly found: Found;
   readonly service: Service | null;
-  readonly announcements: Announcements;
+  readonly announcements: Announcer;
   readonly signals: StopSignals | null;
 }
 
@@ -148,7 +143,7 @@ export class Succession {
   readonly estate: Estate;
 
   readonly #settings: Settings;
-  readonly #announcements: Announcements;
+  readonly #announcements: Announcer;
   readonly #signals: StopSignals | null;
   readonly #standing: Standing;
   readonly #hooks: Hooks;
@@ -237,7 +232,7 @@ export class Succession {
       this.#settleClosed = resolve;
     });
     this.#membership = roster.join({
-      listens: settings.signals !== null,
+      listens: signals !== null,
       exits: settings.exit,
       owns: () => !['draining', 'shutting-down', 'left'].includes(this.phase.is),
       control: settings.control,

@@ -1,12 +1,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect, test } from 'vitest';
-import { type HandoffDiagnostics, publish, publishEvent } from '../../../lib/app/diagnostics.ts';
+import { type Diagnostics, publish, publishEvent } from '../../../lib/app/diagnostics.ts';
 import type { Handoff } from '../../../lib/index.ts';
 
 const handoff = { generation: 2 } as Handoff;
 
 /** What is published on a channel while `act` runs. */
-function heardOn(channel: keyof HandoffDiagnostics, act: () => void): unknown[] {
+function heardOn(channel: keyof Diagnostics<Handoff>, act: () => void): unknown[] {
   const heard: unknown[] = [];
   const listen = (message: unknown) => heard.push(message);
   subscribe(channel, listen);

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { packageVersion } from '../../../lib/app/package-version.ts';
 import { createProgram, run } from '../../../lib/cli/program.ts';
+import { packageVersion } from '../../../lib/process/package-version.ts';
 import { RecordedCall } from '../../support/recorded-call.ts';
 
 async function called(...args: string[]): Promise<RecordedCall> {

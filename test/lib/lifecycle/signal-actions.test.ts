@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { actOnSignal, type Signalled, type Situation } from '../../../lib/app/signal-actions.ts';
+import { actOnSignal, type Signalled, type Situation } from '../../../lib/lifecycle/signal-actions.ts';
 import type { SignalAction } from '../../../lib/signals/signal-map.ts';
 
 function setUp(situation: Partial<Situation> = {}) {

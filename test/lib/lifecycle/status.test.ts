@@ -2,7 +2,7 @@ import dgram from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { expect, test } from 'vitest';
-import { statusOf } from '../../../lib/app/status.ts';
+import { statusOf } from '../../../lib/lifecycle/status.ts';
 import { Estate } from '../../../lib/servers/estate/estate.ts';
 import { readPage } from '../../support/page.ts';
 import { RawClient } from '../../support/raw-client.ts';

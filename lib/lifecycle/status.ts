@@ -1,7 +1,7 @@
-import type { PhaseName } from '../lifecycle/phase.ts';
+import { packageVersion } from '../process/package-version.ts';
 import type { BoundAddress, Estate } from '../servers/index.ts';
 import type { DrainingGeneration } from '../transaction/drains/draining-generation.ts';
-import { packageVersion } from './package-version.ts';
+import type { PhaseName } from './phase.ts';
 
 /** A listener as `status()` tells of it; an address has a port or a path. */
 export type ListenerStatus = {
