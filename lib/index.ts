@@ -61,6 +61,7 @@ export type { SignalHooks } from './signals/signals.ts';
 export type { PassedDescriptor } from './systemd/listen-fds.ts';
 export type { DrainingGeneration, DrainWork, PendingAnswer } from './transaction/drains/draining-generation.ts';
 export type { FileOwner } from './transaction/path/file-rights.ts';
+export type { ServiceUser } from './transaction/path/socket-owner.ts';
 export type { Mode, OfferPhase } from './transaction/predecessor.ts';
 export type { StateValue } from './transaction/state.ts';
 
@@ -114,6 +115,7 @@ async function begin(settings: HandoffSettings, ordinal: number): Promise<Handof
     timeout: settings.readyTimeout,
     passed: settings.systemd === null ? 'but-listen-fds' : 'all',
     inherit: settings.inherit,
+    user: settings.user,
   });
   return new Handoff(settings, signalsOf(settings), found, service);
 }

@@ -42,6 +42,7 @@ import type { SignalMap as SignalMapOf } from '../signals/signal-map.ts';
 import { type SignalHooks, SignalListeners } from '../signals/signals.ts';
 import type { Service } from '../systemd/service.ts';
 import type { DrainingGeneration } from '../transaction/drains/draining-generation.ts';
+import { withFileFor } from '../transaction/path/service-files.ts';
 import type { StateValue } from '../transaction/state.ts';
 import { Announcements } from './announcements.ts';
 import type { Diagnostics, DiagnosticsMessage as MessageOf } from './diagnostics.ts';
@@ -134,7 +135,8 @@ export class Handoff extends EventEmitter<HandoffEvents> {
    */
   async listen(server: Server, options: ListenOptions): Promise<Listening> {
     await this.#succession.registering('listen');
-    const { place } = await this.#succession.begin('listen', await this.#succession.estate.listen(server, options));
+    const wanted = withFileFor(this.#settings.user, options);
+    const { place } = await this.#succession.begin('listen', await this.#succession.estate.listen(server, wanted));
     return { name: place.name, ...place.address, inherited: place.inherited };
   }
 
@@ -170,7 +172,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     requireSupport('hold()');
     requirePrimary('hold()');
     await this.#succession.registering('hold');
-    const { name, address, inherited } = await this.#succession.estate.hold(options);
+    const { name, address, inherited } = await this.#succession.estate.hold(withFileFor(this.#settings.user, options));
     return { name, ...address, inherited };
   }
 

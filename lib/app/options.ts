@@ -11,6 +11,7 @@ import { defaultRepeatWithin } from '../signals/given-orders.ts';
 import type { SignalMap } from '../signals/signal-map.ts';
 import { presetLimit, type SignalPreset, signalMap } from '../signals/signal-presets.ts';
 import type { PassedDescriptor } from '../systemd/listen-fds.ts';
+import type { ServiceUser } from '../transaction/path/socket-owner.ts';
 import { authorizeSameUser } from '../transaction/reception.ts';
 import type { Handoff } from './handoff.ts';
 
@@ -52,6 +53,12 @@ export interface HandoffOptions {
   readonly pidFile?: string;
   /** Who may talk on the control socket; by default the same user and root. */
   readonly authorize?: (peer: PeerCredentials) => boolean | Promise<boolean>;
+  /**
+   * The user that the service becomes once it has bound as root: `{ uid, gid }`, by number. As root this process gives it the
+   * socket files and the PID file, and takes over from a predecessor that is that user already. To become it
+   * (`process.setgid()`, `process.setuid()`) is left to the application. Elsewhere it changes nothing.
+   */
+  readonly user?: ServiceUser;
   /** Takes copies of the listeners beside the present owner, instead of replacing it; false by default. */
   readonly share?: boolean;
   /**
@@ -97,6 +104,7 @@ const handoffNames: Readonly<Record<keyof HandoffOptions, true>> = {
   shutdownDelay: true,
   pidFile: true,
   authorize: true,
+  user: true,
   share: true,
   unclaimed: true,
   hooks: true,
@@ -115,10 +123,17 @@ const otherHandoffNames: Readonly<Record<string, string>> = {
   pid: 'pidFile',
   pidPath: 'pidFile',
   onSignal: 'signals',
+  uid: 'user',
+  owner: 'user',
   timeout: 'There are "readyTimeout" for a successor, "drainTimeout" for what goes on, and "closeTimeout" for hooks.',
   port: 'It belongs to listen(): await app.listen(server, { port }).',
   host: 'It belongs to listen(): await app.listen(server, { host }).',
 };
+
+const userNames: Readonly<Record<keyof ServiceUser, true>> = { uid: true, gid: true };
+
+/** Of a user or a group; the number above stands for none. */
+const largestId = 0xfffffffe;
 
 const systemdNames: Readonly<Record<keyof SystemdOptions, true>> = { store: true };
 
@@ -190,6 +205,7 @@ export function readOptions(options: HandoffOptions): HandoffSettings {
     );
   }
   const signals = options.signals ?? 'default';
+  const user = options.user === undefined ? null : readUser(options.user);
   return {
     // Absolute at once: the application may change its working directory before the path is used again.
     control: control === undefined || control.startsWith('@') ? (control ?? null) : resolve(control),
@@ -202,8 +218,9 @@ export function readOptions(options: HandoffOptions): HandoffSettings {
       options.shutdownTimeout ?? presetLimit(signals) ?? defaultShutdownTimeout,
     ),
     shutdownDelay: readTimeout('shutdownDelay', options.shutdownDelay ?? 0),
-    pidFile: pidFile === undefined ? null : new PidFile(resolve(pidFile)),
+    pidFile: pidFile === undefined ? null : new PidFile(resolve(pidFile), user),
     authorize,
+    user,
     share,
     unclaimed: readUnclaimed(options.unclaimed ?? 'close'),
     hooks: checkHooks(options.hooks ?? {}),
@@ -222,6 +239,30 @@ function readInherit(given: unknown): readonly PassedDescriptor[] {
     TypeError,
     'ERR_INVALID_ARG_TYPE',
     'The "inherit" option must be an array of { name, descriptor }, each with an OwnedFd as its descriptor.',
+  );
+}
+
+function readUser(given: unknown): ServiceUser {
+  if (typeof given !== 'object' || given === null) {
+    throw invalid(
+      TypeError,
+      'ERR_INVALID_ARG_TYPE',
+      `The "user" option must be an object, { uid: 33, gid: 33 }. Received ${String(given)}`,
+    );
+  }
+  checkOptionNames('The user option of handoff()', given, userNames);
+  const { uid, gid } = given as Partial<ServiceUser>;
+  checkId('user.uid', uid);
+  if (gid !== undefined) checkId('user.gid', gid);
+  return given as ServiceUser;
+}
+
+function checkId(name: string, id: unknown): void {
+  if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id <= largestId) return;
+  throw invalid(
+    TypeError,
+    'ERR_INVALID_ARG_TYPE',
+    `The "${name}" option must be a number, which id(1) tells for a name. Received ${String(id)}`,
   );
 }
 

@@ -5,7 +5,7 @@ import { HandoffError } from '../fd/handoff-error.ts';
 import { MAXIMUM_DESCRIPTORS, type Message, receiveMessage, sendMessage } from '../fd/message.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import { connectTo } from '../transaction/path/control-path.ts';
-import { requireTrustedOwner } from '../transaction/path/socket-owner.ts';
+import { ListenerTrust } from '../transaction/path/socket-owner.ts';
 
 /**
  * How long is waited between two looks at the socket, in milliseconds. There is no event for one that brings descriptors:
@@ -35,9 +35,10 @@ export class StatsSocket implements Disposable {
 
   /** Null where nobody listens there. */
   static async connect(path: string, signal: AbortSignal): Promise<StatsSocket | null> {
+    const trust = ListenerTrust.before(path, null);
     const connection = await connectTo(path, signal);
     if (connection === null) return null;
-    requireTrustedOwner(connection, path);
+    trust.require(connection);
     return new StatsSocket(path, connection, signal);
   }
 

@@ -4,6 +4,7 @@ import { claimControlPath } from '../meeting/predecessor-search.ts';
 import { boundAddress } from '../servers/index.ts';
 import { controlName, type Inherited, type NamedDescriptor } from '../transaction/manifest.ts';
 import { SocketFile } from '../transaction/path/socket-file.ts';
+import type { ServiceUser } from '../transaction/path/socket-owner.ts';
 import type { Reception } from '../transaction/reception.ts';
 
 /** What of the control path this process has. */
@@ -24,11 +25,14 @@ export class ControlPost {
   /** The path that this version was given; null where it was given none. */
   readonly #path: string | null;
   readonly #reception: Reception;
+  /** The user that the service becomes; null where none was named. */
+  readonly #user: ServiceUser | null;
   #post: Post;
 
   /** @param listener what a fresh start has bound, taken over; null where there is none (yet) */
-  constructor(path: string | null, listener: OwnedFd | null, reception: Reception) {
+  constructor(path: string | null, listener: OwnedFd | null, reception: Reception, user: ServiceUser | null = null) {
     this.#path = path;
+    this.#user = user;
     this.#reception = reception;
     this.#post =
       listener === null || path === null ? { is: 'none' } : { is: 'held', listener, file: SocketFile.bound(path) };
@@ -105,7 +109,7 @@ export class ControlPost {
   async #listenerForPath({ listener, file }: ControlListener): Promise<ControlListener> {
     const path = this.#path;
     if (path === null || (path === file?.path && file.state() === 'there')) return { listener, file };
-    const claimed = await claimControlPath(path);
+    const claimed = await claimControlPath(path, this.#user);
     if (file !== null && file.path !== path) file.remove();
     listener.close();
     return { listener: claimed, file: SocketFile.bound(path) };

@@ -2,6 +2,7 @@ import type { PeerCredentials } from '../fd/peer-credentials.ts';
 import type { PidFile } from '../process/pid-file.ts';
 import type { PassedDescriptor } from '../systemd/listen-fds.ts';
 import type { StoreChoice } from '../systemd/service.ts';
+import type { ServiceUser } from '../transaction/path/socket-owner.ts';
 import type { LifecycleHooks } from './hooks.ts';
 import type { UnclaimedChoice } from './offered-listeners.ts';
 
@@ -14,6 +15,8 @@ export interface Settings {
   readonly shutdownDelay: number;
   readonly pidFile: PidFile | null;
   readonly authorize: (peer: PeerCredentials) => boolean | Promise<boolean>;
+  /** The user that the service becomes; null where none was named. */
+  readonly user: ServiceUser | null;
   readonly share: boolean;
   readonly unclaimed: UnclaimedChoice;
   readonly hooks: LifecycleHooks;

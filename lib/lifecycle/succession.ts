@@ -223,7 +223,12 @@ export class Succession {
       onVisitor: (visitor) => void this.#receive(visitor),
       onRefusal: (error, peer) => announcements.publish('fd-handoff:refusal', { error, peer }),
     });
-    this.#control = new ControlPost(settings.control, found.is === 'fresh' ? found.control : null, reception);
+    this.#control = new ControlPost(
+      settings.control,
+      found.is === 'fresh' ? found.control : null,
+      reception,
+      settings.user,
+    );
     if (survived !== null) this.#control.inherit(survived);
     this.#pidFile = new PidFilePost(settings.pidFile, report);
     void takeover?.predecessorLost.then(() => this.#stderr?.restore('here'));

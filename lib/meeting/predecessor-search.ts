@@ -9,9 +9,15 @@ import { takePassed } from '../programs/passed-variables.ts';
 import { Survival } from '../reexec/survival.ts';
 import { currentRehearsal, type Rehearsal } from '../rehearsal/rehearsal.ts';
 import type { PassedDescriptor } from '../systemd/listen-fds.ts';
-import { checkControlPath, claimUnixPath, connectTo } from '../transaction/path/control-path.ts';
+import {
+  checkControlPath,
+  claimUnixPath,
+  connectTo,
+  type UnixListenerOptions,
+} from '../transaction/path/control-path.ts';
 import { pathError } from '../transaction/path/path-error.ts';
-import { requireTrustedOwner } from '../transaction/path/socket-owner.ts';
+import { ownerForFiles } from '../transaction/path/service-files.ts';
+import { ListenerTrust, type ServiceUser } from '../transaction/path/socket-owner.ts';
 import { controlBacklog } from '../transaction/reception.ts';
 import type { RehearsedInheritance } from '../transaction/rehearsed-inheritance.ts';
 import { Takeover } from '../transaction/successor.ts';
@@ -20,6 +26,8 @@ export interface SearchOptions {
   /** The control path; null where there is none. */
   readonly control: string | null;
   readonly intent: 'takeover' | 'share';
+  /** The user that the service becomes; null where none was named. */
+  readonly user?: ServiceUser | null;
   /** Which call of `handoff()` in this process it is for, from 0. */
   readonly ordinal?: number;
   /** How long one predecessor may take to make its offer, in milliseconds. */
@@ -56,8 +64,10 @@ const rounds = 10;
 /** In the system's errors. */
 const controlSocket = 'The control socket';
 
-/** For its owner alone, from the first moment of the file. */
-const controlOptions = { mode: 0o600, backlog: controlBacklog };
+/** For its owner alone, from the first moment of the file; with a user named, that is the user which the service becomes. */
+function controlOptions(user: ServiceUser | null): UnixListenerOptions {
+  return { mode: 0o600, backlog: controlBacklog, owner: ownerForFiles(user) };
+}
 
 /**
  * How long the folder of the control path may stay locked by another start. The lock is held for a few system calls; ten
@@ -110,12 +120,12 @@ function closeAll(passed: readonly PassedDescriptor[]): void {
 }
 
 async function findByPath(
-  { control, intent, timeout }: SearchOptions,
+  { control, intent, timeout, user = null }: SearchOptions,
   passed: readonly PassedDescriptor[],
 ): Promise<Found> {
   if (control === null) return { is: 'fresh', control: null, passed };
   try {
-    return await findAt(control, intent, timeout, passed);
+    return await findAt(control, { intent, timeout, user }, passed);
   } catch (error) {
     throw pathError(error, controlSocket, control);
   }
@@ -123,20 +133,20 @@ async function findByPath(
 
 async function findAt(
   control: string,
-  intent: SearchOptions['intent'],
-  timeout: number,
+  { intent, timeout, user }: Pick<SearchOptions, 'intent' | 'timeout'> & { readonly user: ServiceUser | null },
   passed: readonly PassedDescriptor[],
 ): Promise<Found> {
   checkControlPath(control);
   for (let round = 0; round < rounds; round++) {
     using deadline = Deadline.after(timeout, `The process that listens on ${control} made no offer`);
+    const trust = ListenerTrust.before(control, user);
     const connection = await connectTo(control, deadline.signal);
     if (connection === null) {
-      const claimed = await claimUnixPath(control, controlOptions, deadline.signal);
+      const claimed = await claimUnixPath(control, controlOptions(user), deadline.signal);
       if (claimed !== null) return { is: 'fresh', control: claimed, passed };
       continue;
     }
-    requireTrustedOwner(connection, control);
+    trust.require(connection);
     const lane = await connectTo(control, deadline.signal).catch((error) => {
       connection.close();
       throw error;
@@ -180,11 +190,12 @@ export async function findPrimary(timeout: number): Promise<Found> {
 /**
  * Binds a control path that nobody listens on.
  *
+ * @param user the user that the service becomes; null where none was named
  * @throws ERR_HANDOFF_ALREADY_OWNED where somebody does
  */
-export async function claimControlPath(path: string): Promise<OwnedFd> {
+export async function claimControlPath(path: string, user: ServiceUser | null = null): Promise<OwnedFd> {
   using deadline = Deadline.after(claimTimeout, `The folder of ${path} was not unlocked`);
-  const claimed = await claimUnixPath(path, controlOptions, deadline.signal).catch((error) => {
+  const claimed = await claimUnixPath(path, controlOptions(user), deadline.signal).catch((error) => {
     throw pathError(error, controlSocket, path);
   });
   if (claimed !== null) return claimed;

@@ -1,8 +1,22 @@
-import { closeSync, lstatSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchownSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  type Stats,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { createToken } from '../channel/token.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { pathError } from '../transaction/path/path-error.ts';
+import { ownerForFiles } from '../transaction/path/service-files.ts';
+import type { ServiceUser } from '../transaction/path/socket-owner.ts';
 
 /** Everybody may read who serves; only this user may say it. */
 const mode = 0o644;
@@ -10,17 +24,26 @@ const mode = 0o644;
 /**
  * The file that says which process owns the service. It is replaced in one step (rename(2) in its own folder), so that a
  * reader finds the old owner or the new one, and never half a number or nothing.
+ *
+ * A service that has dropped root's privileges may not write to a folder of root's (/run). Root gives it the file while it
+ * can, and the service writes into that.
  */
 export class PidFile {
   readonly path: string;
+  readonly #user: ServiceUser | null;
 
-  /** @param path absolute */
-  constructor(path: string) {
+  /**
+   * @param path absolute
+   * @param user to whom root gives it; null where it stays whose it is
+   */
+  constructor(path: string, user: ServiceUser | null = null) {
     this.path = path;
+    this.#user = user;
   }
 
   /**
-   * Throws where the file could not be written later: to find that out after commit would be too late.
+   * Throws where the file could not be written later: to find that out after commit would be too late. Root gives it to the
+   * service's user here, with what is in it: later this process may not be root any more.
    *
    * @throws the system's error for the folder (ENOENT, EACCES, EROFS …); ERR_HANDOFF_ALREADY_OWNED where something else
    *   than a file has that path
@@ -39,7 +62,11 @@ export class PidFile {
         `${this.path} is to be the PID file, exists, and is not a regular file: it is left alone. Remove it, or give another path.`,
       );
     }
-    unlinkSync(this.#written(''));
+    this.#inItsPlace(
+      () => unlinkSync(this.#written('')),
+      () => this.#overwrite(null),
+    );
+    this.#give(present);
   }
 
   /** The process that it names; null where there is no such file, or no number in it. */
@@ -61,13 +88,11 @@ export class PidFile {
 
   /** Names this process, or another one that owns the service. */
   write(pid: number = process.pid): void {
-    const written = this.#written(`${pid}\n`);
-    try {
-      renameSync(written, this.path);
-    } catch (error) {
-      unlinkSync(written);
-      throw notWritten(this.path, error);
-    }
+    const text = `${pid}\n`;
+    this.#inItsPlace(
+      () => this.#replace(text),
+      () => this.#overwrite(text),
+    );
   }
 
   /** Names `pid` in the place of this process; a file that names another one is left alone. */
@@ -79,9 +104,65 @@ export class PidFile {
    * Removes the file if it names this process. One race remains, because no system call removes a file by its content: a
    * process that starts afresh and is ready in the moment between the look and the removal loses its file. A successor is
    * not in danger: it writes while this process still waits for its answer.
+   *
+   * Where the folder is another user's nothing can be removed: an empty file stays, which names nobody.
    */
   remove(): void {
-    if (this.read() === process.pid) unlinkSync(this.path);
+    if (this.read() !== process.pid) return;
+    this.#inItsPlace(
+      () => unlinkSync(this.path),
+      () => this.#overwrite(''),
+    );
+  }
+
+  /** Does `act`; where this user may change nothing in the folder, `within` does it in the file that root has left there. */
+  #inItsPlace(act: () => void, within: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EACCES' && code !== 'EPERM') throw error;
+      try {
+        within();
+      } catch {
+        // There is none either, or it is not this user's: what to do is about the folder.
+        throw error;
+      }
+    }
+  }
+
+  /** A new one with what was in the old: to give away a file that is there would be to give away what it is a link to. */
+  #give(present: Stats | undefined): void {
+    const owner = ownerForFiles(this.#user);
+    if (owner === undefined || present?.uid === owner.uid) return;
+    this.#replace(present === undefined ? '' : readFileSync(this.path, 'utf8'));
+  }
+
+  #replace(text: string): void {
+    const written = this.#written(text);
+    try {
+      renameSync(written, this.path);
+    } catch (error) {
+      unlinkSync(written);
+      throw notWritten(this.path, error);
+    }
+  }
+
+  /**
+   * The number first, and then the end: a reader in between finds the new number, and perhaps a rest of the old one below it.
+   *
+   * @param text null only looks whether it could be written
+   */
+  #overwrite(text: string | null): void {
+    // Nor what somebody has put there meanwhile: a link is not followed, and a named pipe is not waited for.
+    const file = openSync(this.path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      if (text === null) return;
+      writeSync(file, text, 0);
+      ftruncateSync(file, text.length);
+    } finally {
+      closeSync(file);
+    }
   }
 
   /** The path of a new file beside it, with `text` in it. */
@@ -92,6 +173,8 @@ export class PidFile {
       const file = openSync(path, 'wx', mode);
       created = true;
       try {
+        const { uid, gid } = ownerForFiles(this.#user) ?? {};
+        if (uid !== undefined) fchownSync(file, uid, gid ?? process.getegid?.() ?? 0);
         writeSync(file, text);
       } finally {
         closeSync(file);

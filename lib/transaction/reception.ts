@@ -53,9 +53,12 @@ interface Waiting {
   readonly arrive: (lane: OwnedFd) => void;
 }
 
-/** By default the same user, and root, who can do as they like anyway. */
+/**
+ * By default the same user, and root, who can do as they like anyway. The user of this moment: a service that has dropped
+ * root's privileges is replaced by its own user from then on.
+ */
 export function authorizeSameUser(peer: PeerCredentials): boolean {
-  return peer.uid === 0 || peer.uid === process.getuid?.();
+  return peer.uid === 0 || peer.uid === process.geteuid?.();
 }
 
 /** Accepts on the control listener, checks who comes, and pairs control connections with their lanes. */

@@ -43,7 +43,7 @@ export class Project {
 
   /**
    * Writes a program as the documentation has it, but for what belongs to a machine: any free port instead of a fixed
-   * one (0 stays the same port from process to process), this folder instead of /run, this group instead of Debian's www-data,
+   * one (0 stays the same port from process to process), this folder instead of /run, this user and group instead of Debian's www-data,
    * and less time for load balancers than there is in the world.
    */
   write(name: string, text: string): string {
@@ -55,7 +55,8 @@ export class Project {
       .replaceAll(/\bport: \d+/g, 'port: 0')
       .replaceAll(/(['"])\/(?:run|srv|etc)\/(?:app\/)?/g, `$1${this.folder}/`)
       .replaceAll(/\bshutdownDelay: [\d_]+/g, 'shutdownDelay: 500')
-      .replaceAll('gid: 33', `gid: ${process.getgid?.()}`);
+      .replaceAll('gid: 33', `gid: ${process.getgid?.()}`)
+      .replaceAll('uid: 33', `uid: ${process.getuid?.()}`);
     writeFileSync(file, moved);
     return file;
   }

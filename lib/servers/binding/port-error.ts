@@ -30,7 +30,7 @@ function adviceOn(code: string, protocol: 'tcp' | 'udp', address: string, port: 
     }
     case 'EACCES':
       if (port >= boundary()) return `User ${process.geteuid?.()} may not bind to ${formatAddress({ address, port })}.`;
-      return `Ports below ${boundary()} are for root alone: bind as root and drop the privileges after ready(), give the program CAP_NET_BIND_SERVICE (AmbientCapabilities= of systemd, setcap), have a socket unit bind it, or take a port from ${boundary()} on.`;
+      return `Ports below ${boundary()} are for root alone, and this process is user ${process.geteuid?.()}: start it as root, which takes over from the one that serves, and have it become its user after ready() (the "user" option of handoff()); or give the program CAP_NET_BIND_SERVICE (AmbientCapabilities= of systemd, setcap), have a socket unit bind it, or take a port from ${boundary()} on.`;
     case 'EADDRNOTAVAIL':
       return `No interface of this machine has the address ${address}: give one that it has, or leave "host" out for all of them.`;
     case 'EAFNOSUPPORT':

@@ -81,6 +81,8 @@ function isThere(folder: string): boolean {
 function belongsToAnother(path: string): string | null {
   try {
     const { uid } = lstatSync(path);
+    // Its own, in a folder in which it may change nothing: then it is about the folder.
+    if (uid === userId()) return null;
     return `It belongs to user ${uid}, and this process is user ${userId()}: start it as that user or as root, or give another path.`;
   } catch {
     return null;

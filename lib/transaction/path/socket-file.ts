@@ -1,4 +1,4 @@
-import { lstatSync, unlinkSync } from 'node:fs';
+import { lstatSync, type Stats, unlinkSync } from 'node:fs';
 import type { Json } from '../../channel/frame.ts';
 
 /** What is at the path of a socket that is bound. */
@@ -46,8 +46,9 @@ export class SocketFile {
 
   state(): SocketFileState {
     if (this.path.startsWith('@')) return 'there';
-    const present = lstatSync(this.path, { throwIfNoEntry: false });
-    if (present === undefined) return 'missing';
+    const present = look(this.path);
+    if (present === 'hidden') return 'there';
+    if (present === null) return 'missing';
     if (!present.isSocket()) return 'replaced';
     return this.#identity === null || this.#identity === identityOf(this.path) ? 'there' : 'replaced';
   }
@@ -55,14 +56,28 @@ export class SocketFile {
   /**
    * Removes it, where it is the socket's own. The socket must be open still. One race remains, because no system call
    * removes a file by its inode.
+   *
+   * A service that has dropped its privileges may not remove what root has bound for it in a folder of root's: it stays, and
+   * the next start there removes it, as it does after a crash.
    */
   remove(): void {
     if (this.path.startsWith('@') || this.state() !== 'there') return;
     try {
       unlinkSync(this.path);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' && code !== 'EACCES' && code !== 'EPERM') throw error;
     }
+  }
+}
+
+/** `hidden`: in a folder that this user may not even search, where its own stays in all likelihood, and it could change nothing. */
+function look(path: string): Stats | 'hidden' | null {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) ?? null;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return 'hidden';
+    throw error;
   }
 }
 

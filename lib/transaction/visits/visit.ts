@@ -84,7 +84,7 @@ async function connect(path: string, signal: AbortSignal): Promise<OwnedFd> {
 /** What is asked of a stranger is answered by a stranger; root may ask everybody, and believe them. */
 function checkOwner(connection: OwnedFd, path: string): { pid: number } {
   const peer = peerCredentials(connection.fd);
-  const user = process.getuid?.();
+  const user = process.geteuid?.();
   if (user === 0 || peer.uid === 0 || peer.uid === user) return peer;
   connection.close();
   throw new HandoffError(
@@ -113,7 +113,7 @@ function absent(path: string): Error {
 
 function unreachable(path: string, error: NodeJS.ErrnoException): Error {
   if (error.code === 'EACCES' || error.code === 'EPERM') {
-    const message = `This user may not connect to ${path}: the socket, or a folder on the way, is another user's. Run as that user, or as root.`;
+    const message = `User ${process.geteuid?.()} may not connect to ${path}: ${whose(path)}. Run as that user, or as root.`;
     return likeConnect(path, error.code, message, error);
   }
   if (error.code === 'EPROTOTYPE') {
@@ -129,6 +129,14 @@ function unreachable(path: string, error: NodeJS.ErrnoException): Error {
     return likeConnect(path, error.code, message, error);
   }
   return error;
+}
+
+function whose(path: string): string {
+  try {
+    return `the socket belongs to user ${lstatSync(path).uid}`;
+  } catch {
+    return "a folder on the way is another user's";
+  }
 }
 
 /** In the form of what connect(2) says, with what it means here. */

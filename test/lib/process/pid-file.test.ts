@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PidFile } from '../../../lib/process/pid-file.ts';
 import { TemporaryFolder } from '../../support/temporary-folder.ts';
@@ -71,6 +81,65 @@ describe('check', () => {
     rmSync(file.path, { recursive: true });
     symlinkSync('/etc/hostname', file.path);
     expect(() => file.check()).toThrow(/not a regular file/);
+  });
+});
+
+describe('of a service that root has started', { skip: process.getuid?.() !== 0 }, () => {
+  const user = { uid: 65534, gid: 65534 };
+  /** As that user, in a folder of root's. */
+  const asUser = (act: () => void) => {
+    chmodSync(folder.path, 0o755);
+    process.seteuid?.(user.uid);
+    try {
+      act();
+    } finally {
+      process.seteuid?.(0);
+    }
+  };
+
+  it('belongs to the user that is named from the check on, with what was in it', () => {
+    const given = new PidFile(file.path, user);
+    given.check();
+    expect([content(), statSync(file.path).uid, statSync(file.path).gid]).toEqual(['', user.uid, user.gid]);
+    rmSync(file.path);
+    writeFileSync(file.path, '7\n');
+    given.check();
+    expect([content(), statSync(file.path).uid]).toEqual(['7\n', user.uid]);
+    given.write();
+    expect([content(), statSync(file.path).uid]).toEqual([`${process.pid}\n`, user.uid]);
+    expect(readdirSync(folder.path)).toEqual(['app.pid']);
+  });
+
+  it('is written into where the folder is not to be written to, a shorter number over a longer one', () => {
+    const given = new PidFile(file.path, user);
+    given.check();
+    asUser(() => {
+      given.check();
+      given.write(1_234_567);
+      given.write(8);
+      expect(content()).toBe('8\n');
+      given.write();
+      given.bequeath(9);
+      expect(content()).toBe('9\n');
+      given.write();
+      given.remove();
+      expect(content()).toBe('');
+    });
+  });
+
+  it('is told of where root has left none', () => {
+    asUser(() => {
+      expect(() => file.check()).toThrow(expect.objectContaining({ code: 'EACCES' }));
+      expect(() => file.write()).toThrow(expect.objectContaining({ code: 'EACCES' }));
+    });
+  });
+
+  it('gives nobody what another name of the file stands for', () => {
+    const secret = folder.file('secret');
+    writeFileSync(secret, '7\n');
+    linkSync(secret, file.path);
+    new PidFile(file.path, user).check();
+    expect([statSync(secret).uid, statSync(file.path).uid]).toEqual([0, user.uid]);
   });
 });
 

@@ -32,7 +32,9 @@ describe('an error of the system for a port', () => {
   });
 
   it('of a port that is for root', () => {
-    expect(told('EACCES', 1)).toMatch(/Ports below \d+ are for root alone: .*CAP_NET_BIND_SERVICE/);
+    expect(told('EACCES', 1)).toMatch(
+      /Ports below \d+ are for root alone, and this process is user \d+: start it as root.*CAP_NET_BIND_SERVICE/,
+    );
     expect(told('EACCES', 65_000)).toMatch(/User \d+ may not bind to \[::\]:65000/);
   });
 

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { pathError } from '../../../../lib/transaction/path/path-error.ts';
 import { TemporaryFolder } from '../../../support/temporary-folder.ts';
@@ -67,9 +67,14 @@ describe('an error of the system for a path', () => {
   });
 
   it('tells whose a file is that this user may not use', () => {
-    writeFileSync(folder.file('app.sock'), '');
-    const { uid } = lstatSync(folder.file('app.sock'));
-    expect(told('EACCES', folder.file('app.sock')).message).toContain(`It belongs to user ${uid}, and this process`);
+    const path = folder.file('app.sock');
+    writeFileSync(path, '');
+    // Its own may not be removed either, in a folder that is another's.
+    expect(told('EACCES', path).message).toContain(`may not write to ${folder.path}`);
+    if (process.geteuid?.() === 0) chownSync(path, 65534, 65534);
+    const another = process.geteuid?.() === 0 ? path : '/etc/passwd';
+    const { uid } = lstatSync(another);
+    expect(told('EACCES', another).message).toContain(`It belongs to user ${uid}, and this process`);
   });
 
   it('knows what the system really says of a file on the way, and of links that go round', () => {
