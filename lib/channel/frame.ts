@@ -22,6 +22,7 @@ export const frameTypes = {
   INQUIRE: 18,
   GENERATIONS: 19,
   HASTEN: 20,
+  DEBUGGER: 21,
 } as const;
 
 /** A frame's type, by its name in docs/protocol.md. */

@@ -8,6 +8,7 @@ import { SpawnedSuccessor, type Starter } from '../meeting/spawned-successor.ts'
 import { sharingStreams } from '../process/output/shared-streams.ts';
 import type { StderrPipe } from '../process/output/stderr-pipe.ts';
 import type { Exit, Part } from '../process/start/child.ts';
+import { environmentWithDebugger, withDebugger } from '../process/start/debugger-options.ts';
 import { stderrReaderVariable, stderrVariable, workerVariable } from '../process/start/environment.ts';
 import type { StartedScript } from '../process/start/start.ts';
 import type { NamedDescriptor } from '../transaction/manifest.ts';
@@ -138,6 +139,9 @@ function fork(plan: WorkerPlan, channel: readonly number[], stderr: StderrPipe):
     exec: plan.script,
     args: [...plan.args],
     cwd: plan.cwd,
+    // Node gives each a port of its own (node:cluster counts on from the primary's); waiting for a debugger there would take
+    // longer than it has.
+    execArgv: withDebugger(before.execArgv ?? process.execArgv, 'without waiting'),
     // 3 is Node's own channel; 2 is a pipe to this process until the worker is ready, 6 what it is then, and 7 the pipe's
     // read end.
     stdio: ['inherit', 'inherit', stderr.writer, 'ipc', ...channel, plan.stderr(), stderr.reader],
@@ -145,7 +149,7 @@ function fork(plan: WorkerPlan, channel: readonly number[], stderr: StderrPipe):
   cluster.setupPrimary(settings as object);
   try {
     const worker = cluster.fork({
-      ...plan.env,
+      ...environmentWithDebugger({ ...process.env, ...plan.env }, 'without waiting'),
       [workerVariable]: '4,5',
       [stderrVariable]: '6',
       [stderrReaderVariable]: '7',
@@ -161,7 +165,7 @@ function fork(plan: WorkerPlan, channel: readonly number[], stderr: StderrPipe):
 /** What a fork has where the application has set up nothing. */
 function untouchedSettings(): object {
   const [, exec, ...args] = process.argv;
-  return { exec, args, cwd: undefined, stdio: undefined };
+  return { exec, args, cwd: undefined, stdio: undefined, execArgv: process.execArgv };
 }
 
 /** Throws where nothing can be forked by `node:cluster`. */

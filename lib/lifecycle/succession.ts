@@ -5,11 +5,19 @@ import { HandoffError } from '../fd/handoff-error.ts';
 import type { OwnedFd } from '../fd/owned-fd.ts';
 import { endFailed, type Meeting, startSuccessor, successionOf } from '../meeting/meeting.ts';
 import type { Found } from '../meeting/predecessor-search.ts';
+import { debuggerPort } from '../process/debugger-port.ts';
 import { withGivenControl } from '../process/given-control.ts';
 import { flushOutput, leave } from '../process/leave.ts';
 import type { CapturedStderr } from '../process/output/captured-stderr.ts';
 import { type Membership, roster } from '../process/roster.ts';
-import { isOwnProgram, type Launch, type LaunchOptions, launchOf, requireStartable } from '../process/start/launch.ts';
+import {
+  isOwnProgram,
+  type Launch,
+  type LaunchOptions,
+  launchOf,
+  launchWithDebugger,
+  requireStartable,
+} from '../process/start/launch.ts';
 import { withSilentParent } from '../process/start/silent-parent.ts';
 import { execInPlace, type Image, imageOf } from '../reexec/exec-in-place.ts';
 import { openExecRecord } from '../reexec/exec-record.ts';
@@ -357,6 +365,7 @@ export class Succession {
     this.#standing.tookOver = true;
     for (const failure of this.estate.claim()) this.#announcements.report(failure);
     this.#adoptAll(this.#survival?.takeConnections() ?? []);
+    if (this.#survival?.debugger) debuggerPort.open(this.#survival.debugger);
     this.#survival?.[Symbol.dispose]();
     warnOfUnclaimedPassed(this.#passed?.unclaimed ?? []);
     this.#passed?.[Symbol.dispose]();
@@ -647,6 +656,7 @@ export class Succession {
       onConnection: (connection) => this.#standing.mayAdopt() && this.#adopt(connection),
       onLateState: (state: SavedState) =>
         this.estate.restoreLate(state).catch((error) => this.#announcements.report(error)),
+      onDebugger: (address) => debuggerPort.open(address),
       // It can come in one piece with COMMITTED: ready() resolves first, or a worker that did its part would fail by that.
       onRetire: (retirement) => setImmediate(() => this.#retire(retirement)),
       onEnd: (end) => {
@@ -769,7 +779,9 @@ export class Succession {
   async #launch(options: LaunchOptions, signal: AbortSignal): Promise<Launch> {
     const launch = await this.#hooks.beforeSpawn(launchOf(options), signal);
     requireStartable(launch);
-    return { ...launch, env: withSilentParent(launch.env) };
+    const prepared = { ...launch, env: withSilentParent(launch.env) };
+    // What this process has goes along at the commit; what it has not the next version may open by itself.
+    return launchWithDebugger(prepared, debuggerPort.address === null ? 'without waiting' : 'on demand');
   }
 
   /** Resolves when the next version may be started. */
@@ -858,6 +870,7 @@ export class Succession {
     this.#life.committed(meeting);
     successor.committed(this.#settings.drainTimeout, 'replace');
     successor.answer(this.#answers);
+    passDebugger(successor);
     this.#generations.dismiss();
     this.#drainHooks.begin('handoff');
     this.#announcements.inBackground(this.#drainForSuccessor(successor, pid, mover, pause));
@@ -937,6 +950,7 @@ export class Succession {
   /** The successor died while this process drained: it serves again, unless it was told to stop meanwhile. */
   async #giveBack(pid: number): Promise<void> {
     this.#pidFile.write();
+    debuggerPort.takeBack();
     if (this.#toldToStop !== null) {
       this.#standing.enter({ is: 'shutting-down' });
       const limits = { idle: shutdownIdleGrace, halfSent: halfSentGrace };
@@ -978,7 +992,7 @@ export class Succession {
 
   #exec(image: Image, { record, states, survivors: { connections }, parent }: Surviving): never {
     const descriptors = [...this.estate.descriptors, ...this.#control.named];
-    recordForExec(record, this.generation, descriptors, states, connections);
+    recordForExec(record, this.generation, descriptors, states, connections, debuggerPort.address);
     const surviving = [
       ...descriptors.map(({ fd }) => fd),
       ...connections.map(({ descriptor }) => descriptor.fd),
@@ -1140,6 +1154,7 @@ export class Succession {
     const heirs = [successor, this.#standing.heir?.successor ?? null].filter((heir) => heir !== null);
     // While this process lives: nobody is ever to read the number of one that does not.
     if (successor === null && this.#standing.heir !== null) this.#pidFile.bequeath(this.#standing.heir?.pid as number);
+    if (successor === null && this.#standing.heir !== null) passDebugger(this.#standing.heir.successor);
     for (const heir of heirs) await heir.drained({ ...report });
     const guest = this.#standing.isGuest();
     // A predecessor that still drains must have read that it is not to step in.
@@ -1159,6 +1174,8 @@ export class Succession {
     const leaves = this.#settings.exit && (report.reason !== 'called-off' || this.#toldToStop !== null);
     const ownCode = report.reason === 'shutdown' && report.forced > 0 ? 1 : 0;
     const exitCode = this.#membership.depart(leaves ? ownCode : null);
+    // Nothing is left that an attached debugger could keep waiting.
+    if (!this.#membership.hasCompany) debuggerPort.close();
     if (exitCode !== null) await leave(exitCode);
   }
 
@@ -1192,6 +1209,12 @@ export class Succession {
     this.#life.entered(change.from, change.to);
     this.#announcements.publish('fd-handoff:phase', change);
   }
+}
+
+/** The port can be another's once this process has committed; it is closed here as soon as that harms nobody. */
+function passDebugger(successor: Successor): void {
+  const { address } = debuggerPort;
+  if (address !== null && successor.passDebugger(address)) debuggerPort.promise();
 }
 
 /** A moment of `performance.now()` as a date; null where it never comes. */

@@ -31,5 +31,10 @@ export class ProgramSuccession implements Successor {
 
   answer(): void {}
 
+  /** It was started with options of its own, where it is a Node at all. */
+  passDebugger(): boolean {
+    return false;
+  }
+
   release(): void {}
 }

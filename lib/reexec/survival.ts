@@ -4,6 +4,7 @@ import { HandoffError } from '../fd/handoff-error.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import { reexecVariable, takeVariable } from '../process/start/environment.ts';
 import type { Arriving } from '../transaction/connection-transfer.ts';
+import type { DebuggerAddress } from '../transaction/debugger-address.ts';
 import type { Inheritance } from '../transaction/inheritance.ts';
 import { InheritedDescriptors } from '../transaction/inherited-descriptors.ts';
 import {
@@ -26,6 +27,8 @@ interface Record {
   readonly connections: readonly { route: string; fd: number; head: string; data: Json }[];
   /** Absent where an older version of this library has written it. */
   readonly children?: readonly number[];
+  /** The same. */
+  readonly debugger?: DebuggerAddress | null;
 }
 
 /** What survived the exec of this process: its own descriptors and state. */
@@ -33,6 +36,8 @@ export class Survival extends InheritedDescriptors implements Inheritance, Dispo
   readonly rehearsed = false;
   readonly generation: number;
   readonly predecessor: { readonly pid: number; readonly generation: number };
+  /** The port of the image before, which its end has closed; null where it had none. */
+  readonly debugger: DebuggerAddress | null;
   readonly #states: Map<string, SavedState>;
   #connections: readonly Arriving[];
 
@@ -41,12 +46,14 @@ export class Survival extends InheritedDescriptors implements Inheritance, Dispo
     inherited: readonly Inherited[],
     states: Map<string, SavedState>,
     connections: readonly Arriving[],
+    debuggerAddress: DebuggerAddress | null,
   ) {
     super(inherited);
     this.#connections = connections;
     this.generation = generation + 1;
     this.predecessor = { pid: process.pid, generation };
     this.#states = states;
+    this.debugger = debuggerAddress;
   }
 
   /**
@@ -76,7 +83,7 @@ export class Survival extends InheritedDescriptors implements Inheritance, Dispo
       const descriptor = new OwnedFd(fd, `a connection of "${route}"`);
       return { route, descriptor, head: Buffer.from(head, 'base64'), data };
     });
-    return new Survival(record.generation, inherited, new Map(states), connections);
+    return new Survival(record.generation, inherited, new Map(states), connections, record.debugger ?? null);
   }
 
   state(name: string): SavedState | null {
@@ -104,6 +111,7 @@ export function recordForExec(
   descriptors: readonly NamedDescriptor[],
   states: readonly SavedState[],
   connections: readonly Arriving[],
+  debuggerAddress: DebuggerAddress | null,
 ): void {
   const record: Record = {
     generation,
@@ -121,6 +129,7 @@ export function recordForExec(
       data,
     })),
     children: childrenOfThisProcess(),
+    debugger: debuggerAddress,
   };
   writeExecRecord(file, record);
 }

@@ -4,7 +4,7 @@ import { HandoffError } from '../fd/handoff-error.ts';
 import { sharingStreams } from '../process/output/shared-streams.ts';
 import { Child, notStarted, type Part } from '../process/start/child.ts';
 import { preflightVariable } from '../process/start/environment.ts';
-import { isOwnProgram, type Launch } from '../process/start/launch.ts';
+import { isOwnProgram, type Launch, launchWithDebugger } from '../process/start/launch.ts';
 import { SuccessorError } from '../process/start/successor-error.ts';
 import { ReadyPipe } from '../transaction/ready-pipe.ts';
 
@@ -88,7 +88,9 @@ async function runCommand([command, ...args]: PreflightCommand, launch: Launch, 
   throw SuccessorError.exited(named, child, exit, { code: 'ERR_HANDOFF_ABORTED' });
 }
 
-async function start({ command, args, cwd, env }: Launch, descriptors: readonly number[]): Promise<Child> {
+async function start(launch: Launch, descriptors: readonly number[]): Promise<Child> {
+  // The port is that of the process that serves, and nobody is waited for.
+  const { command, args, cwd, env } = launchWithDebugger(launch, 'on demand');
   try {
     // In a group of its own: what a rehearsal starts must not outlive it, and Ctrl-C or a HUP for all is not for it. Nor
     // is what somebody types.

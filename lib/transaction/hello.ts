@@ -2,6 +2,7 @@ import { type Frame, isString, type JsonObject, readArray, readInteger, readStri
 import { isToken, type Token } from '../channel/token.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { connectionMemoryFeature, connectionsFeature } from './connection-transfer.ts';
+import { debuggerFeature } from './debugger-address.ts';
 import { drainsFeature } from './drains/drain-line.ts';
 
 export const protocolVersion = 1;
@@ -16,6 +17,7 @@ export const features: readonly string[] = [
   connectionsFeature,
   connectionMemoryFeature,
   drainsFeature,
+  debuggerFeature,
 ];
 
 const intents = ['takeover', 'share', 'status', 'upgrade', 'drain', 'hammer'] as const;

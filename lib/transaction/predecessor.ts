@@ -5,6 +5,7 @@ import { type Frame, isString, type JsonObject, readArray } from '../channel/fra
 import { trace } from '../channel/trace.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { ConnectionSender, type ConnectionsTaken, connectionsTaken, type Departing } from './connection-transfer.ts';
+import { type DebuggerAddress, debuggerFeature } from './debugger-address.ts';
 import { answerInquiries, type DrainAnswers } from './drains/drain-answers.ts';
 import { features, type Hello, protocolVersion, unclaimedFeature } from './hello.ts';
 import { describeForManifest, type NamedDescriptor, readyName } from './manifest.ts';
@@ -137,6 +138,8 @@ export interface Successor {
   drained(report: JsonObject): Promise<void>;
   /** Answers it, and those after it, what this process's drain waits for. */
   answer(answers: DrainAnswers): void;
+  /** Gives it the debugger's port, for the moment when that is free; whether it has any use for it. */
+  passDebugger(address: DebuggerAddress): boolean;
   /** For one beside this process: its role goes to somebody else, so it must not step in when this one leaves. */
   release(): void;
 }
@@ -151,11 +154,13 @@ export class Succession implements Successor {
 
   readonly takesConnections: ConnectionsTaken;
   readonly #connections: ConnectionSender;
+  readonly #takesDebugger: boolean;
 
   /** @param onUnclaimed is given the names that the successor has no use for */
   constructor({ channel, hello }: Candidate, onUnclaimed: (names: string[]) => void) {
     this.#channel = channel;
     this.takesConnections = connectionsTaken(hello.features);
+    this.#takesDebugger = hello.features.includes(debuggerFeature);
     this.#connections = new ConnectionSender(channel);
     let departure: Departure = 'died';
     this.leaving = new Promise((resolve) => {
@@ -200,6 +205,11 @@ export class Succession implements Successor {
 
   answer(answers: DrainAnswers): void {
     answerInquiries(this.#channel.control, answers);
+  }
+
+  passDebugger({ host, port }: DebuggerAddress): boolean {
+    if (this.#takesDebugger) this.#channel.control.send('DEBUGGER', { host, port });
+    return this.#takesDebugger;
   }
 
   release(): void {

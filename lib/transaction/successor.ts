@@ -6,6 +6,7 @@ import { trace } from '../channel/trace.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { OwnedFd } from '../fd/owned-fd.ts';
 import { type Arriving, receiveConnections } from './connection-transfer.ts';
+import { type DebuggerAddress, readDebuggerAddress } from './debugger-address.ts';
 import { DrainLine } from './drains/drain-line.ts';
 import { helloPayload, type Intent, protocolVersion } from './hello.ts';
 import type { Inheritance } from './inheritance.ts';
@@ -44,6 +45,8 @@ export interface AfterCommit {
   /** Returns whether the connection is served here; it is taken over then. */
   readonly onConnection: (connection: Arriving) => boolean;
   readonly onLateState: (state: SavedState) => Promise<unknown>;
+  /** The predecessor's debugger port, which is free now or will be. */
+  readonly onDebugger?: (address: DebuggerAddress) => void;
   /** Only the primary of a cluster says it, and only to its workers. */
   readonly onRetire?: (retirement: Retirement) => void;
   readonly onEnd: (end: PredecessorEnd) => void;
@@ -193,7 +196,7 @@ export class Takeover extends InheritedDescriptors implements Inheritance {
    * After the decision: closes what nobody took, tells the predecessor which those were, and listens to it until it is
    * gone.
    */
-  settle({ onConnection, onLateState, onRetire, onEnd }: AfterCommit): void {
+  settle({ onConnection, onLateState, onDebugger, onRetire, onEnd }: AfterCommit): void {
     const { control } = this.#channel;
     const unclaimed = this.unclaimed.map(({ name }) => name);
     // Without their names the predecessor would keep its copies while it drains, and whoever connects would wait in a
@@ -213,6 +216,10 @@ export class Takeover extends InheritedDescriptors implements Inheritance {
       });
     });
     control.on('CONNECTIONS', (frame) => receiveConnections(this.#channel, frame, onConnection));
+    control.on('DEBUGGER', (frame) => {
+      const address = readDebuggerAddress(frame);
+      if (address !== null) onDebugger?.(address);
+    });
     control.on('RETIRE', (frame) => onRetire?.(readRetirement(frame)));
     control.on('RELEASED', () => {
       end = { how: 'released' };

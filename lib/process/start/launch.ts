@@ -1,8 +1,16 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { HandoffError } from '../../fd/handoff-error.ts';
+import { type DebuggerStart, environmentWithDebugger, withDebugger } from './debugger-options.ts';
 import { environmentOfStart, variableOfStart } from './initial-environment.ts';
-import { isOwnRuntime, lossOfStart, type Start, sourceOfThisProcess, startOfThisProcess } from './start.ts';
+import {
+  isOwnRuntime,
+  lossOfStart,
+  optionsOfThisProcess,
+  type Start,
+  sourceOfThisProcess,
+  startOfThisProcess,
+} from './start.ts';
 
 /** How the next version is to be started: a program in a folder, with the environment that it gets. */
 export interface Launch extends Start {
@@ -94,6 +102,17 @@ export function requireStartable(launch: Launch): void {
       'the program of this process was read from standard input, and cannot be read again: start it from a file, or give "args"',
     );
   }
+}
+
+/**
+ * `launch` with Node's debugger in the way that `start` says: two processes cannot have one port, and one that waits for a
+ * debugger is never ready. Only of this process's own program it is known which of its arguments are Node's.
+ */
+export function launchWithDebugger(launch: Launch, start: DebuggerStart): Launch {
+  const env = environmentWithDebugger(launch.env, start);
+  if (!isOwnProgram(launch)) return { ...launch, env };
+  const count = launch.args === startOfThisProcess().args ? optionsOfThisProcess() : undefined;
+  return { ...launch, env, args: withDebugger(launch.args, start, count) };
 }
 
 function goneFolder({ cwd }: Launch): string {

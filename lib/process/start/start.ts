@@ -71,6 +71,11 @@ export function scriptOfThisProcess(): StartedScript | null {
   return script === null ? null : { script, args, cwd: folder };
 }
 
+/** How many of the arguments of this process's start are Node's own. */
+export function optionsOfThisProcess(): number {
+  return executable ? 0 : optionCount;
+}
+
 /**
  * The path that `path` is from the current folder, through the links by which the folder of the start was entered: what
  * `current` leads to by then is what is meant.
