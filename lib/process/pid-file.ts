@@ -131,11 +131,16 @@ export class PidFile {
     }
   }
 
-  /** A new one with what was in the old: to give away a file that is there would be to give away what it is a link to. */
+  /**
+   * A new one with the number that was in the old. To give away a file that is there would be to give away what it is a link to;
+   * and of what a service's user can put there in this moment, a link to a file for root alone, say, no more than a number is
+   * passed on.
+   */
   #give(present: Stats | undefined): void {
     const owner = ownerForFiles(this.#user);
     if (owner === undefined || present?.uid === owner.uid) return;
-    this.#replace(present === undefined ? '' : readFileSync(this.path, 'utf8'));
+    const pid = this.read();
+    this.#replace(pid === null ? '' : `${pid}\n`);
   }
 
   #replace(text: string): void {

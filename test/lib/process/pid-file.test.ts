@@ -110,6 +110,13 @@ describe('of a service that root has started', { skip: process.getuid?.() !== 0 
     expect(readdirSync(folder.path)).toEqual(['app.pid']);
   });
 
+  it('passes nothing on but a number: it could be what a link leads to', () => {
+    const given = new PidFile(file.path, user);
+    writeFileSync(file.path, 'for root alone');
+    given.check();
+    expect([content(), statSync(file.path).uid]).toEqual(['', user.uid]);
+  });
+
   it('is written into where the folder is not to be written to, a shorter number over a longer one', () => {
     const given = new PidFile(file.path, user);
     given.check();
