@@ -166,6 +166,25 @@ describe('a debugger that is attached', () => {
     await again.client.close();
   });
 
+  test('and is itself stopped keeps nobody waiting', async (context) => {
+    const program = start([`--inspect=${port}`]);
+    const first = await program.ready(0);
+    const path = peerFile(context, 'chrome-remote-interface');
+    const script = `require(${JSON.stringify(path)})({ host: '127.0.0.1', port: ${port} }).then(() => {
+      console.log(JSON.stringify({ event: 'attached', pid: process.pid }));
+    });`;
+    const stopped = scene.add(new Program(process.execPath, ['-e', script], {}));
+    const { pid } = await stopped.event('attached');
+    const slow = fetch(`http://127.0.0.1:${first.port}/slow`).then((answer) => answer.text());
+    await program.event('slow');
+    process.kill(pid, 'SIGSTOP');
+    const second = await replaced(program, first);
+    program.signal('SIGWINCH', first.pid);
+    expect(JSON.parse(await slow).pid).toBe(first.pid);
+    process.kill(pid, 'SIGKILL');
+    await hasDebugger(second, port);
+  });
+
   test('gives the port away by detaching', async (context) => {
     const program = start([`--inspect=${port}`]);
     const first = await program.ready(0);
