@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HandoffError } from './handoff-error.ts';
 
@@ -86,6 +88,11 @@ const remedy =
   'wants LIBC=musl in the environment. With python3, make and a C++ compiler, build one: ' +
   'npm install --no-save node-addon-api@8 && npm explore fd-handoff -- npm run build:native';
 
+/** What helps where the library has become a part of another file, and its addon has stayed behind. */
+const bundleRemedy =
+  'The library is in a bundle, which an addon cannot be in: tell the bundler that fd-handoff is external and install it beside ' +
+  'the bundle, or copy node_modules/fd-handoff/prebuilds to the folder of the bundle';
+
 let loaded: NativeAddon | undefined;
 
 /** The addon, loaded on first use, so that a program can import the library where it is not supported. */
@@ -102,10 +109,14 @@ function load(): NativeAddon {
         'isSupported() tells beforehand',
     );
   }
+  const file = ownFile();
   // lib/fd and dist/fd are equally far below the package's root.
-  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const root = join(dirname(file), '..', '..');
+  const bundled = !isPackage(root);
+  const looked = bundled ? join(dirname(file), 'prebuilds') : root;
   try {
-    const require = createRequire(import.meta.url);
+    const require = createRequire(file);
+    if (bundled) return require(join(looked, prebuiltName())) as NativeAddon;
     const nodeGypBuild = require('node-gyp-build') as (directory: string) => NativeAddon;
     return nodeGypBuild(root);
   } catch (cause) {
@@ -113,8 +124,30 @@ function load(): NativeAddon {
     throw new HandoffError(
       'ERR_HANDOFF_UNSUPPORTED_PLATFORM',
       `no addon of fd-handoff loads here (${process.platform}, ${process.arch}${libc()}, Node ${process.version}; ` +
-        `looked in ${root}): ${reason}. ${remedy}`,
+        `looked in ${looked}): ${reason}. ${bundled ? bundleRemedy : remedy}`,
       { cause },
     );
   }
+}
+
+/** This file, or the bundle that it has become a part of: bundlers that write CommonJS leave `import.meta.url` undefined. */
+function ownFile(): string {
+  const url: string | undefined = import.meta.url;
+  return url === undefined ? __filename : fileURLToPath(url);
+}
+
+/** Whether `folder` is this package's root: a bundle is somewhere else. */
+function isPackage(folder: string): boolean {
+  try {
+    const { name } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: unknown };
+    return name === 'fd-handoff';
+  } catch {
+    return false;
+  }
+}
+
+/** The addon for this process below prebuilds/: node-gyp-build, which knows it otherwise, is no part of a bundle. */
+function prebuiltName(): string {
+  const flavour = process.platform !== 'linux' ? '' : libc() === ', musl' ? '.musl' : '.glibc';
+  return join(`${process.platform}-${process.arch}`, `fd-handoff${flavour}.node`);
 }
