@@ -28,7 +28,12 @@ function rewritten(option: string, start: DebuggerStart): string | null {
  * @param count how many are Node's own, where that is known; else they end where something that is no option begins
  */
 export function withDebugger(args: readonly string[], start: DebuggerStart, count = countOptions(args)): string[] {
-  const options = args.slice(0, count).map((option) => rewritten(option, start));
+  let isValue = false;
+  const options = args.slice(0, count).map((option) => {
+    const next = isValue ? option : rewritten(option, start);
+    isValue = !isValue && takesNext.test(option);
+    return next;
+  });
   return [...options.filter((option) => option !== null), ...args.slice(count)];
 }
 
