@@ -1,8 +1,6 @@
 import {
   closeSync,
-  constants,
   fchownSync,
-  ftruncateSync,
   lstatSync,
   openSync,
   readFileSync,
@@ -11,12 +9,14 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { createToken } from '../channel/token.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
 import { pathError } from '../transaction/path/path-error.ts';
 import { ownerForFiles } from '../transaction/path/service-files.ts';
 import type { ServiceUser } from '../transaction/path/socket-owner.ts';
+import { pidIn, WrittenNumber } from './written-number.ts';
 
 /** Everybody may read who serves; only this user may say it. */
 const mode = 0o644;
@@ -26,7 +26,8 @@ const mode = 0o644;
  * reader finds the old owner or the new one, and never half a number or nothing.
  *
  * A service that has dropped root's privileges may not write to a folder of root's (/run). Root gives it the file while it
- * can, and the service writes into that.
+ * can, and the service writes into that: in steps that show whole numbers only. So it does where there is no room for a new
+ * file, since a number over the old one takes none.
  */
 export class PidFile {
   readonly path: string;
@@ -77,7 +78,7 @@ export class PidFile {
     } catch {
       return null;
     }
-    return /^[1-9]\d{0,9}\n?$/.test(text) ? Number(text) : null;
+    return pidIn(text);
   }
 
   /** The living process that it names, if that is neither this one nor `gone`. Process ids are used again: it may be any. */
@@ -95,7 +96,10 @@ export class PidFile {
     );
   }
 
-  /** Names `pid` in the place of this process; a file that names another one is left alone. */
+  /**
+   * Names `pid` in the place of this process; a file that names another one is left alone. It is never removed for want of
+   * a better number: where it can be neither replaced nor written over, the old number stays.
+   */
   bequeath(pid: number): void {
     if (this.read() === process.pid) this.write(pid);
   }
@@ -115,13 +119,12 @@ export class PidFile {
     );
   }
 
-  /** Does `act`; where this user may change nothing in the folder, `within` does it in the file that root has left there. */
+  /** Does `act`; where nothing can be changed in the folder, `within` does it in the file that is there. */
   #inItsPlace(act: () => void, within: () => void): void {
     try {
       act();
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'EACCES' && code !== 'EPERM') throw error;
+      if (!isAboutFolder(error)) throw error;
       try {
         within();
       } catch {
@@ -153,21 +156,9 @@ export class PidFile {
     }
   }
 
-  /**
-   * The number first, and then the end: a reader in between finds the new number, and perhaps a rest of the old one below it.
-   *
-   * @param text null only looks whether it could be written
-   */
+  /** @param text null only looks whether it could be written */
   #overwrite(text: string | null): void {
-    // Nor what somebody has put there meanwhile: a link is not followed, and a named pipe is not waited for.
-    const file = openSync(this.path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      if (text === null) return;
-      writeSync(file, text, 0);
-      ftruncateSync(file, text.length);
-    } finally {
-      closeSync(file);
-    }
+    if (!WrittenNumber.replace(this.path, text)) throw noRoom();
   }
 
   /** The path of a new file beside it, with `text` in it. */
@@ -180,7 +171,8 @@ export class PidFile {
       try {
         const { uid, gid } = ownerForFiles(this.#user) ?? {};
         if (uid !== undefined) fchownSync(file, uid, gid ?? process.getegid?.() ?? 0);
-        writeSync(file, text);
+        // A file system that is nearly full may take a part of it: half a number would be another process.
+        if (writeSync(file, text) !== text.length) throw noRoom();
       } finally {
         closeSync(file);
       }
@@ -200,6 +192,19 @@ function isLiving(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+}
+
+/** No room for another file (of blocks, of inodes, or in a quota), or not the right to change that folder. */
+function isAboutFolder(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EACCES' || code === 'EPERM';
+}
+
+/** As the system says it where nothing at all could be written. */
+function noRoom(): Error {
+  const errno = -constants.errno.ENOSPC;
+  const message = 'ENOSPC: no space left on device, write';
+  return Object.assign(new Error(message), { code: 'ENOSPC', errno, syscall: 'write' });
 }
 
 function notWritten(path: string, error: unknown): unknown {
