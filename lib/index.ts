@@ -26,12 +26,12 @@ export { HandoffError, type HandoffErrorCode, handoffErrorCodes } from './fd/han
 export { isSupported } from './fd/native.ts';
 export { OwnedFd } from './fd/owned-fd.ts';
 export type { PeerCredentials } from './fd/peer-credentials.ts';
-export type { MoveOptions, ReexecOptions, ShutdownOptions, UpgradeOptions } from './lifecycle/call-options.ts';
-export type { DrainReport, HandoffEvents } from './lifecycle/events.ts';
-export type { Commit, LifecycleHooks } from './lifecycle/hooks.ts';
-export type { UnclaimedChoice } from './lifecycle/offered-listeners.ts';
-export type { PhaseName } from './lifecycle/phase.ts';
-export type { DatagramSocketStatus, HandoffStatus, ListenerStatus } from './lifecycle/status.ts';
+export type { MoveOptions, ReexecOptions, ShutdownOptions, UpgradeOptions } from './lifecycle/contract/call-options.ts';
+export type { DrainReport, HandoffEvents } from './lifecycle/contract/events.ts';
+export type { Commit, LifecycleHooks } from './lifecycle/contract/hooks.ts';
+export type { UnclaimedChoice } from './lifecycle/contract/settings.ts';
+export type { PhaseName } from './lifecycle/decision/state.ts';
+export type { DatagramSocketStatus, HandoffStatus, ListenerStatus } from './lifecycle/parts/status.ts';
 export type { LostOutput } from './process/output/standard-output.ts';
 export type { Exit } from './process/start/child.ts';
 export type { Launch, LaunchOptions } from './process/start/launch.ts';

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
-import type { Announcer, Unspoken as UnspokenOfLife } from '../lifecycle/announcer.ts';
-import type { HandoffEvents } from '../lifecycle/events.ts';
+import type { Announcer, Unspoken as UnspokenOfLife } from '../lifecycle/contract/announcer.ts';
+import type { HandoffEvents } from '../lifecycle/contract/events.ts';
 import type { LostOutput } from '../process/output/standard-output.ts';
 import { type Diagnostics, publish, publishEvent } from './diagnostics.ts';
 

@@ -2,8 +2,8 @@ import { channel } from 'node:diagnostics_channel';
 import type { FrameTrace } from '../channel/trace.ts';
 import type { HandoffError } from '../fd/handoff-error.ts';
 import type { PeerCredentials } from '../fd/peer-credentials.ts';
-import type { DrainReport, HandoffEvents } from '../lifecycle/events.ts';
-import type { PhaseName } from '../lifecycle/phase.ts';
+import type { DrainReport, HandoffEvents } from '../lifecycle/contract/events.ts';
+import type { PhaseName } from '../lifecycle/decision/state.ts';
 import type { LostOutput } from '../process/output/standard-output.ts';
 import type { Mode, OfferPhase } from '../transaction/predecessor.ts';
 

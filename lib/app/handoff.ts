@@ -14,13 +14,13 @@ import {
   type ReexecOptions,
   type ShutdownOptions,
   type UpgradeOptions,
-} from '../lifecycle/call-options.ts';
-import type { DrainReport, HandoffEvents } from '../lifecycle/events.ts';
-import { requireSupport } from '../lifecycle/guards.ts';
-import type { Settings } from '../lifecycle/settings.ts';
-import type { HandoffStatus } from '../lifecycle/status.ts';
+} from '../lifecycle/contract/call-options.ts';
+import type { DrainReport, HandoffEvents } from '../lifecycle/contract/events.ts';
+import type { Settings } from '../lifecycle/contract/settings.ts';
+import { readTimeout } from '../lifecycle/contract/timeout.ts';
+import { requireSupport } from '../lifecycle/parts/guards.ts';
+import type { HandoffStatus } from '../lifecycle/parts/status.ts';
 import { Succession } from '../lifecycle/succession.ts';
-import { readTimeout } from '../lifecycle/timeout.ts';
 import type { Found } from '../meeting/predecessor-search.ts';
 import { onLostOutput, protectStandardStreams } from '../process/output/standard-output.ts';
 import { HostedProgram } from '../programs/hosted-program.ts';
@@ -303,10 +303,10 @@ export class Handoff extends EventEmitter<HandoffEvents> {
     checkOptions('move()', options);
     const { data = null, head = Buffer.alloc(0), timeout = moveTimeout } = options;
     readTimeout('timeout', timeout);
-    if (this.#succession.phase.is !== 'draining' && this.#succession.phase.is !== 'draining-in-place') {
+    if (this.#succession.phase !== 'draining' && this.#succession.phase !== 'draining-in-place') {
       throw new HandoffError(
         'ERR_HANDOFF_NOT_READY',
-        `move() was called while this process is ${this.#succession.phase.is}: call it from the 'commit' event on, when there is a successor.`,
+        `move() was called while this process is ${this.#succession.phase}: call it from the 'commit' event on, when there is a successor.`,
       );
     }
     if (socket instanceof TLSSocket) {
@@ -315,7 +315,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
         'A TLS session cannot be moved: its state is not in the descriptor.',
       );
     }
-    const { mover } = this.#succession.phase;
+    const { mover } = this.#succession;
     return mover === null ? false : this.#succession.estate.move(mover, { route, socket, head, data, timeout });
   }
 
@@ -451,7 +451,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       healthy: this.#succession.isServed,
       pid: process.pid,
       generation: this.generation,
-      phase: this.#succession.phase.is,
+      phase: this.#succession.phase,
     }));
   }
 

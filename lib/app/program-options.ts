@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { checkOptionNames } from '../fd/option-names.ts';
-import type { Settings } from '../lifecycle/settings.ts';
-import { readTimeout } from '../lifecycle/timeout.ts';
+import type { Settings } from '../lifecycle/contract/settings.ts';
+import { readTimeout } from '../lifecycle/contract/timeout.ts';
 import { firstInherited } from '../process/start/environment.ts';
 import { checkLaunch, launchOf } from '../process/start/launch.ts';
 import type { HostPlan } from '../programs/hosted-program.ts';

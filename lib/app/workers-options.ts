@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import type { PoolPlan } from '../cluster/worker-pool.ts';
 import { checkOptionNames } from '../fd/option-names.ts';
-import type { Settings } from '../lifecycle/settings.ts';
-import { readTimeout } from '../lifecycle/timeout.ts';
+import type { Settings } from '../lifecycle/contract/settings.ts';
+import { readTimeout } from '../lifecycle/contract/timeout.ts';
 import { scriptOfThisProcess, throughLinks } from '../process/start/start.ts';
 
 /** How many workers to fork, and how; everything has a default. */

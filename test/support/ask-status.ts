@@ -1,4 +1,4 @@
-import type { HandoffStatus } from '../../lib/lifecycle/status.ts';
+import type { HandoffStatus } from '../../lib/lifecycle/parts/status.ts';
 import { askStatus as ask } from '../../lib/transaction/visits/status-inquiry.ts';
 
 /** How long an answer may take, in milliseconds; it ends a test that hangs. */

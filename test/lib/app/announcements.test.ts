@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Announcements } from '../../../lib/app/announcements.ts';
 import type { Handoff } from '../../../lib/index.ts';
-import type { HandoffEvents } from '../../../lib/lifecycle/events.ts';
+import type { HandoffEvents } from '../../../lib/lifecycle/contract/events.ts';
 
 const failure = new Error('what a listener throws');
 
