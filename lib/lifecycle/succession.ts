@@ -28,7 +28,7 @@ import { Hooks } from './contract/hooks.ts';
 import type { Settings } from './contract/settings.ts';
 import type { LifeEvent } from './decision/event.ts';
 import type { Order } from './decision/order.ts';
-import { type Before, fateOfClosed, isServed, isUndecided, type PhaseName } from './decision/state.ts';
+import { type Before, fateOfClosed, isLeaving, isServed, isUndecided, type PhaseName } from './decision/state.ts';
 import type { PhaseChange } from './decision/transitions.ts';
 import { ControlPost } from './parts/control-post.ts';
 import { DrainClock } from './parts/drain-clock.ts';
@@ -133,7 +133,7 @@ export class Succession {
     const membership = roster.join({
       listens: signals !== null,
       exits: settings.exit,
-      owns: () => !['draining', 'shutting-down', 'left'].includes(this.phase),
+      owns: () => !isLeaving(this.#life.state),
       control: settings.control,
     });
     const generations = new Generations();

@@ -75,13 +75,18 @@ export class Reception {
     this.#greetingTimeout = options.greetingTimeout ?? defaultGreetingTimeout;
   }
 
-  /** Accepts on a copy of `listener`, which stays the caller's. */
+  /**
+   * Accepts on a copy of `listener`, which stays the caller's. Resolves when it does, or when `close()` has come before
+   * that.
+   */
   async open(listener: OwnedFd): Promise<void> {
     // Nothing is read before the peer was checked.
     const server = net.createServer({ pauseOnConnect: true }, (socket) => void this.#receive(socket));
     const copy = listener.dup();
+    // From the first moment, so that `close()` finds it. One that is closed before it listens never says that it does.
+    this.#server = server;
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
+      server.once('error', reject).once('close', resolve);
       // This calls listen(2) again, which makes this process the one that SO_PEERCRED names to those who connect.
       server.listen({ fd: copy.fd }, controlBacklog, resolve);
       copy.release();
@@ -93,7 +98,6 @@ export class Reception {
         null,
       ),
     );
-    this.#server = server;
   }
 
   /** Stops accepting and turns away whoever has not been let in yet. The control listener itself stays open. */

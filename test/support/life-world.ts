@@ -142,7 +142,8 @@ export function canHappen({ state, world }: Situation, event: LifeEvent): boolea
 function happened(world: World, { before }: State, event: LifeEvent, counts: boolean): World {
   switch (event.is) {
     case 'accepted':
-      return { ...world, arrival: counts ? 'deciding' : 'no', accepts: counts };
+      // Whatever was ordered meanwhile: it has begun, and ends by accepting.
+      return { ...world, arrival: counts ? 'deciding' : 'no', accepts: true };
     case 'took-over': {
       const there = world.before !== 'none';
       if (!counts) return { ...world, arrival: 'no' };
@@ -169,7 +170,7 @@ function happened(world: World, { before }: State, event: LifeEvent, counts: boo
     case 'renewal-failed':
       return { ...world, renewal: 'no' };
     case 'accepts-again':
-      // Whatever was ordered meanwhile: it has begun, and ends by accepting.
+      // As above.
       return { ...world, returning: false, accepts: true };
     case 'notice-over':
       return { ...world, notice: false };

@@ -5,7 +5,7 @@ import { debuggerPort } from '../../process/debugger-port.ts';
 import { controlName, type ManifestEntry } from '../../transaction/manifest.ts';
 import type { SavedState } from '../../transaction/state.ts';
 import type { PredecessorEnd, Retirement, Takeover } from '../../transaction/successor.ts';
-import { mayAdopt, standsBeside } from '../decision/state.ts';
+import { isLeaving, mayAdopt, standsBeside } from '../decision/state.ts';
 import {
   requireClaims,
   warnOfNothingRegistered,
@@ -78,6 +78,8 @@ export class Arrival {
     // Beside an owner the control path is that one's. Without it a process still serves, so this failing is no reason to
     // give the service up.
     if (!standsBeside(life.state)) await control.open().catch((error) => announcer.report(error));
+    // A stop that came meanwhile has told what there is to tell: a service that ends is not ready.
+    if (isLeaving(life.state)) return;
     service.ready(takeover === null || takeover.mode === 'replace', this.#unclaimed);
     await acceptLate(this.#parts);
   }

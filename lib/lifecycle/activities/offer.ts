@@ -1,4 +1,4 @@
-import { Deadline } from '../../channel/deadline.ts';
+import { Deadline, untilAborted } from '../../channel/deadline.ts';
 import { endFailed, type Meeting, successionOf } from '../../meeting/meeting.ts';
 import { Mover } from '../../servers/index.ts';
 import { type Mode, makeOffer, type OfferPhase, type Successor } from '../../transaction/predecessor.ts';
@@ -59,7 +59,7 @@ export class Offer {
   }
 
   async #meet(meet: (signal: AbortSignal) => Promise<Meeting>, signal: AbortSignal): Promise<Meeting> {
-    const { settings, announcer } = this.#parts;
+    const { settings, announcer, control } = this.#parts;
     const { mode, listener } = this.#plan;
     using deadline = Deadline.after(settings.readyTimeout, 'The successor was not ready', signal);
     const meeting = await meet(deadline.signal);
@@ -69,8 +69,11 @@ export class Offer {
       listener?.(phase, pid);
       announcer.tell('offer', { pid, mode, phase });
     };
-    if (meeting.how === 'channel') await makeOffer(meeting.candidate, this.#contents(), deadline.signal, tell);
-    else tell('ready');
+    if (meeting.how === 'channel') {
+      // One that comes while the control path is being opened is to have it all the same.
+      await untilAborted(control.settled(), deadline.signal);
+      await makeOffer(meeting.candidate, this.#contents(), deadline.signal, tell);
+    } else tell('ready');
     return meeting;
   }
 

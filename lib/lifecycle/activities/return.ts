@@ -1,7 +1,9 @@
+import { isLeaving } from '../decision/state.ts';
 import type { Parts } from '../parts/parts.ts';
 
-/** Accepts on what was registered while something else was under way. */
-export async function acceptLate({ estate, announcer, service }: Parts): Promise<void> {
+/** Accepts on what was registered while something else was under way; not where a stop has come since. */
+export async function acceptLate({ life, estate, announcer, service }: Parts): Promise<void> {
+  if (isLeaving(life.state)) return;
   for (const failure of await estate.acceptWaiting()) announcer.report(failure);
   service.keep();
 }
@@ -40,16 +42,16 @@ export class Return {
     life.reach({ is: 'accepts-again' });
   }
 
-  /** @param tell is called when it is done */
+  /** @param tell is called when it is done, unless it was told to stop meanwhile */
   toService(tell: () => void): void {
     this.#returned = this.#toService(tell);
   }
 
   async #toService(tell: () => void): Promise<void> {
-    const { drainHooks, control, announcer } = this.#parts;
+    const { drainHooks, control, announcer, life } = this.#parts;
     drainHooks.stay();
     await control.open().catch((error) => announcer.report(error));
     await acceptLate(this.#parts);
-    tell();
+    if (!isLeaving(life.state)) tell();
   }
 }

@@ -15,7 +15,8 @@ export function accepted(state: State): Step {
       return taken(state);
     case 'shutting-down':
     case 'left':
-      return overtaken(state);
+      // What began to accept meanwhile must not go on.
+      return overtaken(state, 'stop-accepting');
     default:
       return impossible('ready() does not run');
   }

@@ -53,6 +53,11 @@ export function isOwning(is: PhaseName): is is Owning {
   return is === 'serving' || is === 'paused' || is === 'announcing';
 }
 
+/** Whether this process serves no more, unless it takes back what it drains for a successor. */
+export function isLeaving({ is }: State): boolean {
+  return is === 'draining' || is === 'shutting-down' || is === 'left';
+}
+
 /** Whether a handoff has begun, and nothing was stopped for it. */
 export function isAttempting({ is }: State): boolean {
   return is === 'offering' || is === 'rehearsing';

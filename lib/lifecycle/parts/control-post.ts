@@ -12,7 +12,11 @@ type Post =
   | { readonly is: 'none' }
   /** The listener is held, and somebody else accepts on it. */
   | ({ readonly is: 'held' } & ControlListener)
+  /** This process is about to accept, which takes a moment: a stop in it has the last word. */
+  | Opening
   | ({ readonly is: 'open' } & ControlListener);
+
+type Opening = { readonly is: 'opening' } & ControlListener;
 
 interface ControlListener {
   readonly listener: OwnedFd;
@@ -28,6 +32,7 @@ export class ControlPost {
   /** The user that the service becomes; null where none was named. */
   readonly #user: ServiceUser | null;
   #post: Post;
+  #opened: Promise<void> = Promise.resolve();
 
   /** @param listener what a fresh start has bound, taken over; null where there is none (yet) */
   constructor(path: string | null, listener: OwnedFd | null, reception: Reception, user: ServiceUser | null = null) {
@@ -58,30 +63,61 @@ export class ControlPost {
 
   /** The path where another process answers; null where none does. Only of use while this one does not accept there. */
   async answeredAt(): Promise<string | null> {
-    const held = this.#post.is === 'held' ? boundAddress(this.#post.listener.fd).path : undefined;
+    const held = this.#post.is === 'none' ? undefined : boundAddress(this.#post.listener.fd).path;
     const path = held ?? this.#path;
     return path !== null && (await isAnswered(path)) ? path : null;
   }
 
   /**
-   * Accepts from now on, where there is a listener.
+   * Accepts from now on, where there is a listener. Resolves when it does, or when `leave()` or `close()` has come first:
+   * then nobody accepts here, and nothing is left of what was bound for it.
    *
    * @throws ERR_HANDOFF_ALREADY_OWNED where this version was given another path, and somebody else listens there
    */
-  async open(): Promise<void> {
-    if (this.#post.is !== 'held') return;
-    const held = await this.#listenerForPath(this.#post);
-    this.#post = { is: 'held', ...held };
-    await this.#reception.open(held.listener);
-    this.#post = { is: 'open', ...held };
+  open(): Promise<void> {
+    if (this.#post.is === 'held') {
+      const opening: Opening = { ...this.#post, is: 'opening' };
+      this.#post = opening;
+      // Another one can be under way that was left: it would find the path bound by this one, or this one by it.
+      this.#opened = this.settled().then(() => this.#open(opening));
+    }
+    return this.#opened;
+  }
+
+  /** Settles, and never rejects, when no `open()` is under way. */
+  settled(): Promise<void> {
+    return this.#opened.catch(() => {});
+  }
+
+  async #open(from: Opening): Promise<void> {
+    if (this.#post !== from) return;
+    let opening = from;
+    try {
+      const claimed = await this.#claim(from);
+      if (this.#post !== opening) {
+        claimed?.file?.remove();
+        claimed?.listener.close();
+        return;
+      }
+      if (claimed !== null) {
+        opening = { is: 'opening', ...claimed };
+        this.#post = opening;
+        if (from.file?.path !== this.#path) from.file?.remove();
+        from.listener.close();
+      }
+      await this.#reception.open(opening.listener);
+      if (this.#post === opening) this.#post = { ...opening, is: 'open' };
+    } catch (error) {
+      if (this.#post === opening) this.#post = { ...opening, is: 'held' };
+      throw error;
+    }
   }
 
   /** Leaves the visitors to another process; the listener stays. */
   leave(): void {
-    if (this.#post.is !== 'open') return;
+    if (this.#post.is !== 'open' && this.#post.is !== 'opening') return;
     this.#reception.close();
-    const { listener, file } = this.#post;
-    this.#post = { is: 'held', listener, file };
+    this.#post = { ...this.#post, is: 'held' };
   }
 
   /**
@@ -112,15 +148,13 @@ export class ControlPost {
   }
 
   /**
-   * The listener of the path that this version was given: the one that is held, or a new one where that has another path, or
-   * a file that somebody has removed or replaced.
+   * A listener for the path that this version was given; null where the one that is held will do. A new one is needed where
+   * that has another path, or a file that somebody has removed or replaced.
    */
-  async #listenerForPath({ listener, file }: ControlListener): Promise<ControlListener> {
+  async #claim({ file }: ControlListener): Promise<ControlListener | null> {
     const path = this.#path;
-    if (path === null || (path === file?.path && file.state() === 'there')) return { listener, file };
-    const claimed = await claimControlPath(path, this.#user);
-    if (file !== null && file.path !== path) file.remove();
-    listener.close();
-    return { listener: claimed, file: SocketFile.bound(path) };
+    if (path === null || (path === file?.path && file.state() === 'there')) return null;
+    const listener = await claimControlPath(path, this.#user);
+    return { listener, file: SocketFile.bound(path) };
   }
 }

@@ -280,6 +280,24 @@ describe('a visitor is turned away, and told why', () => {
   });
 });
 
+it('one that closes before it has opened accepts nobody, and the next one does', async () => {
+  const reception = new Reception({
+    descriptorOf,
+    authorize: authorizeSameUser,
+    onVisitor: (visitor) => visitors.push(visitor),
+    onRefusal: (error) => refusals.push(error),
+  });
+  receptions.push(reception);
+  const opening = reception.open(listener);
+  reception.close();
+  await opening;
+  call(hello(null, 'status'));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(visitors).toEqual([]);
+  await reception.open(listener);
+  await eventually(() => visitors.length === 1);
+});
+
 it('two lanes of one token leave none open', async () => {
   await open();
   for (let round = 0; round < 20; round++) {

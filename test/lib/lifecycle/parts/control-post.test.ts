@@ -1,12 +1,43 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encodeFrame } from '../../../../lib/channel/frame.ts';
 import { describe as describeDescriptor } from '../../../../lib/fd/describe.ts';
+import { tryLock } from '../../../../lib/fd/lock.ts';
 import { OwnedFd } from '../../../../lib/fd/owned-fd.ts';
 import { bindUnix, listen } from '../../../../lib/fd/socket.ts';
 import { ControlPost } from '../../../../lib/lifecycle/parts/control-post.ts';
+import { descriptorOf } from '../../../../lib/servers/index.ts';
+import { helloPayload } from '../../../../lib/transaction/hello.ts';
 import { controlName, describeForManifest, type Inherited } from '../../../../lib/transaction/manifest.ts';
-import type { Reception } from '../../../../lib/transaction/reception.ts';
+import { Reception } from '../../../../lib/transaction/reception.ts';
 import { TemporaryFolder } from '../../../support/temporary-folder.ts';
+
+/** Somebody who asks on a control path what its process is doing. */
+class Guest implements Disposable {
+  readonly answered: Promise<unknown>;
+  isAnswered = false;
+  readonly #socket: net.Socket;
+
+  private constructor(socket: net.Socket) {
+    this.#socket = socket;
+    this.answered = once(socket, 'data').then(() => {
+      this.isAnswered = true;
+    });
+  }
+
+  static async at(path: string): Promise<Guest> {
+    const socket = net.connect(path);
+    await once(socket, 'connect');
+    socket.write(encodeFrame('HELLO', helloPayload('status', null)));
+    return new Guest(socket);
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.destroy();
+  }
+}
 
 let folder: TemporaryFolder;
 let opened: OwnedFd[];
@@ -113,4 +144,120 @@ it('a file that another process has put there is left alone, be it a socket that
   expect(next.is).toBe('open');
   next.close('remove');
   expect(existsSync(path)).toBe(false);
+});
+
+describe('a stop while it opens', () => {
+  let welcomes: Reception;
+
+  function welcoming(): Reception {
+    return new Reception({
+      descriptorOf,
+      authorize: () => true,
+      onVisitor: ({ control }) => {
+        control.send('STATUS', {});
+        void control.end();
+      },
+      onRefusal: () => {},
+    });
+  }
+
+  beforeEach(() => {
+    welcomes = welcoming();
+  });
+
+  afterEach(() => welcomes.close());
+
+  it('leaves nobody there, whichever step it falls into, until it is opened again', async () => {
+    const turns = Array.from({ length: 12 }, (_, index) => index);
+    await Promise.all(turns.map((count) => stopAfter(count)));
+  });
+
+  /** @param turns how many turns of promises there are before the stop: it falls into each step in turn, and comes after */
+  async function stopAfter(turns: number): Promise<void> {
+    const path = folder.file(`control-${turns}`);
+    const own = welcoming();
+    const post = new ControlPost(path, listenerAt(path), own);
+    const opening = post.open();
+    for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+    post.leave();
+    expect(post.is).toBe('held');
+    await opening;
+    expect(post.is).toBe('held');
+    // It waits in the queue of the listener.
+    using visitor = await Guest.at(path);
+    for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+    expect(visitor.isAnswered).toBe(false);
+    await post.open();
+    expect(post.is).toBe('open');
+    await visitor.answered;
+    post.close('remove');
+  }
+
+  it('leaves nothing of a path that was still being claimed, and holds what it had', async () => {
+    const [before, path] = [folder.file('before'), folder.file('after')];
+    const post = new ControlPost(path, null, welcomes);
+    post.inherit(inheritedAt(before));
+    const [held] = post.named;
+    const opening = whileLocked(() => post.open());
+    post.leave();
+    expect({ is: post.is, named: post.named }).toEqual({ is: 'held', named: [held] });
+    await opening;
+    expect({ is: post.is, named: post.named }).toEqual({ is: 'held', named: [held] });
+    expect([existsSync(before), existsSync(path)]).toEqual([true, false]);
+    post.close('remove');
+  });
+
+  it('is taken back by another opening, which waits for the first', async () => {
+    const [before, path] = [folder.file('before'), folder.file('after')];
+    const post = new ControlPost(path, null, welcomes);
+    post.inherit(inheritedAt(before));
+    const opening = whileLocked(() => post.open());
+    post.leave();
+    await Promise.all([opening, post.open(), post.open()]);
+    expect(post.is).toBe('open');
+    using visitor = await Guest.at(path);
+    await visitor.answered;
+    post.close('remove');
+    expect([existsSync(before), existsSync(path)]).toEqual([false, false]);
+  });
+
+  it('lets go of everything where it was closed', async () => {
+    const [before, path] = [folder.file('before'), folder.file('after')];
+    const post = new ControlPost(path, null, welcomes);
+    post.inherit(inheritedAt(before));
+    const opening = whileLocked(() => post.open());
+    post.close('close');
+    await opening;
+    expect({ is: post.is, named: post.named, after: existsSync(path) }).toEqual({
+      is: 'none',
+      named: [],
+      after: false,
+    });
+    await post.open();
+    expect(post.is).toBe('none');
+  });
+
+  it('an opening that fails can be tried again, and is over for whoever waits', async () => {
+    const path = folder.file('control');
+    const post = new ControlPost(path, listenerAt(path), welcomes);
+    rmSync(path);
+    writeFileSync(path, 'a note');
+    const opening = post.open();
+    await post.settled();
+    expect(post.is).toBe('held');
+    await expect(opening).rejects.toThrow(/not a socket/);
+    rmSync(path);
+    await post.open();
+    expect(post.is).toBe('open');
+    post.close('remove');
+  });
+
+  /** Begins it while somebody else binds in the folder, who is done as soon as it waits. */
+  function whileLocked(begin: () => Promise<void>): Promise<void> {
+    const locked = openSync(folder.path, 'r');
+    tryLock(locked);
+    const done = begin();
+    setImmediate(() => closeSync(locked));
+    return done;
+  }
 });
