@@ -1,20 +1,45 @@
 import { defineConfig } from 'vitest/config';
 
+/** A module that a test replaces must not have been loaded by the file before it. */
+const mocking = ['test/lib/reexec/exec-record.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/lib/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/package/**/*.test.ts', 'test/docs/**/*.test.ts'],
     // A descriptor that a test file leaves open fails it.
     setupFiles: ['test/support/descriptor-leaks.ts'],
-    // They import the package by its name, as its users do: what dist/ declares is what is tested.
-    typecheck: { enabled: true, include: ['test/types/**/*.test-d.ts'] },
-    // A process each: descriptors, signals and environment variables belong to a process, not to a thread.
-    pool: 'forks',
-    // Two at a time: most of them wait for other processes, and none measures how long something takes.
-    maxWorkers: 2,
     // Generous on purpose: a test ends by an event, this only ends one that hangs.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // The same for what a test asks again and again until it holds.
     expect: { poll: { timeout: 30_000 } },
+    pool: 'forks',
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'files',
+          include: ['test/lib/**/*.test.ts'],
+          exclude: mocking,
+          // In the same few processes: to start one for each of two hundred files takes longer than most of their tests. What a
+          // file leaves behind fails it, or the next one: it has to clean up.
+          isolate: false,
+          maxWorkers: 3,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'processes',
+          include: ['test/e2e/**/*.test.ts', 'test/package/**/*.test.ts', 'test/docs/**/*.test.ts', ...mocking],
+          // They import the package by its name, as its users do: what dist/ declares is what is tested.
+          typecheck: { enabled: true, include: ['test/types/**/*.test-d.ts'] },
+          // A process each: descriptors, signals and environment variables belong to a process, not to a thread. More of them
+          // than processors: they wait for other processes, and none measures how long something takes.
+          maxWorkers: 4,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
