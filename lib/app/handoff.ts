@@ -6,7 +6,6 @@ import { TLSSocket } from 'node:tls';
 import { WorkerPool } from '../cluster/worker-pool.ts';
 import { requirePrimary } from '../cluster/worker-process.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
-import type { OwnedFd } from '../fd/owned-fd.ts';
 import {
   checkCommand,
   checkOptions,
@@ -30,6 +29,8 @@ import type {
   Bound,
   DatagramOptions,
   Dependant,
+  DescriptorOpener,
+  DescriptorOptions,
   DrainReason,
   HoldOptions,
   InheritedDescriptor,
@@ -198,6 +199,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
         generation: this.generation,
         listeners: () => this.#succession.estate.descriptors,
         stderr: () => this.#succession.standardError,
+        reopenings: this.#succession.reopenings,
       },
       (error) => this.#announcements.report(error),
     );
@@ -258,10 +260,16 @@ export class Handoff extends EventEmitter<HandoffEvents> {
   /**
    * Any other descriptor that goes from process to process: the predecessor's of that name, or the one that `open`
    * returns. Resolves with its number, which is borrowed: it is closed when this process leaves.
+   *
+   * With `{ reopen: true }` it is a log file, which others rename: `open` is called again at `'reopen'`, and in a successor,
+   * and the number leads to the new file from then on. With `{ stdio: true }` what is written to standard output and
+   * standard error goes there as well. A log that is written by several processes has to be opened for appending (`'a'`).
+   *
+   * @throws what `open` throws; ERR_HANDOFF_ALREADY_OWNED for a name that is taken
    */
-  async descriptor(name: string, open: () => number | OwnedFd | Promise<number | OwnedFd>): Promise<number> {
+  async descriptor(name: string, open: DescriptorOpener, options: DescriptorOptions = {}): Promise<number> {
     await this.#succession.registering('descriptor');
-    return this.#succession.estate.descriptor(name, open);
+    return this.#succession.estate.descriptor(name, open, options);
   }
 
   /**

@@ -37,7 +37,7 @@ const names: Readonly<Record<keyof WorkersOptions, true>> = {
 export function readWorkersOptions(
   options: WorkersOptions,
   settings: Settings,
-): Omit<PoolPlan, 'generation' | 'listeners' | 'stderr'> {
+): Omit<PoolPlan, 'generation' | 'listeners' | 'stderr' | 'reopenings'> {
   checkOptionNames('workers()', options, names);
   const { count = availableParallelism(), script, args, env = {}, readyTimeout, drainTimeout } = options;
   if (!Number.isInteger(count) || count < 1) {

@@ -23,6 +23,7 @@ export const frameTypes = {
   GENERATIONS: 19,
   HASTEN: 20,
   DEBUGGER: 21,
+  REOPEN: 22,
 } as const;
 
 /** A frame's type, by its name in docs/protocol.md. */

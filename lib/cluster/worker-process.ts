@@ -11,8 +11,10 @@ import type { Exit, Part } from '../process/start/child.ts';
 import { environmentWithDebugger, withDebugger } from '../process/start/debugger-options.ts';
 import { stderrReaderVariable, stderrVariable, workerVariable } from '../process/start/environment.ts';
 import type { StartedScript } from '../process/start/start.ts';
+import type { Hello } from '../transaction/hello.ts';
 import type { NamedDescriptor } from '../transaction/manifest.ts';
 import { abortPayload, makeOffer } from '../transaction/predecessor.ts';
+import type { Reopenings } from '../transaction/reopenings.ts';
 import type { Retirement } from '../transaction/successor.ts';
 
 /** How a worker is started, and what it gets. */
@@ -26,6 +28,8 @@ export interface WorkerPlan extends StartedScript {
   readonly listeners: () => readonly NamedDescriptor[];
   /** What this process's standard error is meant to be, while 2 may lead to its predecessor; borrowed. */
   readonly stderr: () => number;
+  /** Tells workers, and hears from them, that log files were renamed. */
+  readonly reopenings: Reopenings;
 }
 
 /** Why a worker serves no more. */
@@ -73,6 +77,7 @@ export class WorkerProcess {
     using deadline = Deadline.after(plan.readyTimeout, 'The worker was not ready', outer);
     const { signal } = deadline;
     const forked: { worker: Worker | null } = { worker: null };
+    const { count } = plan.reopenings;
     const starter: Starter = (channel, stderr) => {
       forked.worker = sharingStreams(() => fork(plan, channel, stderr as StderrPipe));
       return forked.worker.process as ChildProcess;
@@ -81,10 +86,11 @@ export class WorkerProcess {
     const spawned = await SpawnedSuccessor.start(starter, start, workerPart, signal);
     const { channel } = spawned;
     try {
-      await offer(plan, spawned, signal);
+      const { features } = await offer(plan, spawned, signal);
       // First: it reads by itself as soon as it knows.
       spawned.stopReading();
       channel.control.send('COMMITTED', { drainTimeout: 0, mode: 'share' });
+      plan.reopenings.join(channel.control, features, count);
       return new WorkerProcess(forked.worker as Worker, spawned);
     } catch (error) {
       channel.control.send('ABORT', abortPayload(error));
@@ -112,8 +118,8 @@ export class WorkerProcess {
   }
 }
 
-/** Gives a worker what a process gets that shares; resolves when it is ready. */
-async function offer(plan: WorkerPlan, spawned: SpawnedSuccessor, signal: AbortSignal): Promise<void> {
+/** Gives a worker what a process gets that shares; resolves with what it has said of itself when it is ready. */
+async function offer(plan: WorkerPlan, spawned: SpawnedSuccessor, signal: AbortSignal): Promise<Hello> {
   const meeting = await firstWord(spawned, null, signal);
   if (meeting.how !== 'channel') throw new Error('a worker has no ready pipe but that of its offer');
   const { generation, readyTimeout, listeners } = plan;
@@ -130,6 +136,7 @@ async function offer(plan: WorkerPlan, spawned: SpawnedSuccessor, signal: AbortS
     signal,
     () => {},
   );
+  return meeting.candidate.hello;
 }
 
 /** Forks by `node:cluster`, whose settings are the application's: they are given back as they were. */

@@ -11,6 +11,7 @@ import type { DrainingGeneration, HasteOrder } from '../transaction/drains/drain
 import { JoinedInheritance } from '../transaction/joined-inheritance.ts';
 import { controlName } from '../transaction/manifest.ts';
 import { Reception } from '../transaction/reception.ts';
+import { Reopenings } from '../transaction/reopenings.ts';
 import type { UpgradeListener } from '../transaction/visits/upgrade-answer.ts';
 import { Arrival } from './activities/arrival.ts';
 import { halfSentGrace, upstreamGone } from './activities/drain.ts';
@@ -67,6 +68,8 @@ export class Succession {
   readonly closed: Promise<DrainReport>;
   /** What this process serves, and has for its successor. */
   readonly estate: Estate;
+  /** Passes on that log files were renamed. */
+  readonly reopenings: Reopenings;
 
   readonly #parts: Parts;
   readonly #life: Life;
@@ -102,7 +105,13 @@ export class Succession {
       fateOfClosed: () => fateOfClosed(this.#life.state),
       onForgotten: () => this.#parts.service.keep(),
       report,
+      standardError: () => this.standardError,
     });
+    this.reopenings = new Reopenings((signal) => {
+      this.estate.reopen();
+      announcer.tell('reopen', { signal });
+    });
+    takeover?.joinReopenings(this.reopenings);
     this.#reminder = new ReadyReminder(() => this.estate.size);
     if (isClusterWorker()) leaveWithPrimary(() => this.#leaveWithPrimary(settings));
     const serviceLife = new ServiceLife({
@@ -158,6 +167,7 @@ export class Succession {
         generations: async () => [...this.#own(), ...(await generations.askInChain())],
         hasten: (order) => this.#hasten(order),
       },
+      reopenings: this.reopenings,
       peers: { upstream: null, heir: null },
       underway: { attempt: null, pause: null, mover: null },
       takeover,
@@ -231,7 +241,7 @@ export class Succession {
     return actOnSignal(order, app, {
       paused: this.phase === 'paused',
       leads: membership.leads,
-      reopen: (signal) => announcer.tell('reopen', { signal }),
+      reopen: (signal) => this.reopenings.order(signal),
       report: (error) => {
         if (replaces(order)) service.declined(error);
         announcer.report(error);

@@ -18,6 +18,7 @@ export {
   type Listening,
   type StateHooks,
 } from './estate/estate.ts';
+export type { DescriptorOpener, DescriptorOptions } from './estate/own-descriptors.ts';
 export { isReceiving } from './estate/place-choice.ts';
 export type { FateOfClosed } from './estate/served-servers.ts';
 export { bindToUnixSocket, descriptorOf, type ParentChannel, parentChannel } from './internals/internals.ts';

@@ -4,6 +4,7 @@ import { HandoffError } from '../fd/handoff-error.ts';
 import { connectionMemoryFeature, connectionsFeature } from './connection-transfer.ts';
 import { debuggerFeature } from './debugger-address.ts';
 import { drainsFeature } from './drains/drain-line.ts';
+import { reopenFeature } from './reopenings.ts';
 
 export const protocolVersion = 1;
 
@@ -18,6 +19,7 @@ export const features: readonly string[] = [
   connectionMemoryFeature,
   drainsFeature,
   debuggerFeature,
+  reopenFeature,
 ];
 
 const intents = ['takeover', 'share', 'status', 'upgrade', 'drain', 'hammer'] as const;
@@ -66,9 +68,14 @@ export function readHello(frame: Frame): Hello {
     intent,
     pid: readInteger(frame, 'pid'),
     token: isToken(token) ? token : null,
-    features: frame.payload.features === undefined ? [] : readArray(frame, 'features', isString),
+    features: readFeatures(frame),
     details: frame.payload,
   };
+}
+
+/** What whoever has sent a HELLO or a WELCOME can do. */
+export function readFeatures(frame: Frame): string[] {
+  return frame.payload.features === undefined ? [] : readArray(frame, 'features', isString);
 }
 
 function isIntent(value: string): value is Intent {

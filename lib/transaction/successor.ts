@@ -1,6 +1,6 @@
 import type { ReceivingChannel } from '../channel/channel.ts';
 import { abortReason } from '../channel/deadline.ts';
-import { errorFrom, type Frame, isString, readArray, readInteger } from '../channel/frame.ts';
+import { errorFrom, type Frame, readArray, readInteger } from '../channel/frame.ts';
 import { createToken } from '../channel/token.ts';
 import { trace } from '../channel/trace.ts';
 import { HandoffError } from '../fd/handoff-error.ts';
@@ -8,12 +8,13 @@ import { OwnedFd } from '../fd/owned-fd.ts';
 import { type Arriving, receiveConnections } from './connection-transfer.ts';
 import { type DebuggerAddress, readDebuggerAddress } from './debugger-address.ts';
 import { DrainLine } from './drains/drain-line.ts';
-import { helloPayload, type Intent, protocolVersion } from './hello.ts';
+import { helloPayload, type Intent, protocolVersion, readFeatures } from './hello.ts';
 import type { Inheritance } from './inheritance.ts';
 import { InheritedDescriptors } from './inherited-descriptors.ts';
 import { type Inherited, isManifestEntry, type ManifestEntry, readyName, verifyDescriptor } from './manifest.ts';
 import { abortPayload, type Mode } from './predecessor.ts';
 import { announceReady } from './ready-pipe.ts';
+import type { Reopenings } from './reopenings.ts';
 import { isStateEntry, type SavedState, StateAssembler } from './state.ts';
 
 /** What decided who owns the service once the newline was written. */
@@ -131,7 +132,7 @@ export class Takeover extends InheritedDescriptors implements Inheritance {
       checkVersion(welcome);
       const predecessor = { pid: readInteger(welcome, 'pid'), generation: readInteger(welcome, 'generation') };
       control.peerPid = predecessor.pid;
-      const features = welcome.payload.features === undefined ? [] : readArray(welcome, 'features', isString);
+      const features = readFeatures(welcome);
 
       const offer = await control.expect(['OFFER'], signal);
       const entries = readArray(offer, 'descriptors', isManifestEntry);
@@ -241,6 +242,11 @@ export class Takeover extends InheritedDescriptors implements Inheritance {
   /** By which the predecessor, which drains from now on, is asked what it waits for. */
   drainLine(): DrainLine {
     return new DrainLine(this.#channel.control, this.predecessor, this.#features);
+  }
+
+  /** Has the predecessor told, and hears from it, when log files were renamed. */
+  joinReopenings(reopenings: Reopenings): void {
+    reopenings.join(this.#channel.control, this.#features);
   }
 
   /** Tells the predecessor that nothing is to be given back when this process leaves. */

@@ -86,6 +86,10 @@ const otherProgram = { is: 'left', because: 'test/e2e/other-programs runs it, wi
 export const treatments: Readonly<Record<string, Treatment>> = {
   'README.md#what-goes-over': listening,
   'docs/listeners.md#listeners-every-option-what-survives-and-what-a-new-version-changes': listening,
+  'docs/logs.md#standard-output-as-the-log': {
+    is: 'left',
+    because: 'what it says cannot be heard then: test/e2e/log-rotation.test.ts has it',
+  },
   'docs/docker.md#docker-the-same-pid:3': needsA('a Docker daemon'),
   'docs/kubernetes.md#inside-a-pod': needsA('a cluster of Kubernetes'),
   'docs/kubernetes.md#connections-that-live-long': {

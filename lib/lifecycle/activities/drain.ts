@@ -1,3 +1,4 @@
+import type { Control } from '../../channel/control.ts';
 import { CutOff, type DrainEnd, type DrainLimits, type Mover } from '../../servers/index.ts';
 import { rejoin } from '../../transaction/visits/rejoin.ts';
 import type { DrainReport } from '../contract/events.ts';
@@ -102,9 +103,14 @@ export class Drain {
 
   /** Makes this process, which drains, known to whoever serves now. */
   #rejoin(over: AbortSignal): void {
-    const { settings, life, announcer, generation, answers } = this.#parts;
+    const { settings, life, announcer, generation, answers, reopenings, estate } = this.#parts;
     if (settings.control === null || over.aborted || life.state.is !== 'draining') return;
-    announcer.inBackground(rejoin(settings.control, generation, answers, over));
+    const follow = (control: Control, features: readonly string[]) => {
+      reopenings.join(control, features);
+      // Files may have been renamed while nobody could tell: the one who serves was another image then.
+      estate.reopen();
+    };
+    announcer.inBackground(rejoin(settings.control, generation, answers, follow, over));
   }
 }
 

@@ -59,13 +59,20 @@ export class Offer {
   }
 
   async #meet(meet: (signal: AbortSignal) => Promise<Meeting>, signal: AbortSignal): Promise<Meeting> {
-    const { settings, announcer, control } = this.#parts;
+    const { settings, announcer, control, reopenings } = this.#parts;
     const { mode, listener } = this.#plan;
+    // Files that are renamed from here on are perhaps the old ones in what it is given, its standard output included.
+    const { count } = reopenings;
     using deadline = Deadline.after(settings.readyTimeout, 'The successor was not ready', signal);
     const meeting = await meet(deadline.signal);
     this.#meeting = meeting;
     const { pid } = meeting;
     const tell = (phase: OfferPhase) => {
+      // It expects nothing but the offer before that.
+      if (phase === 'state-sent' && meeting.how === 'channel') {
+        const { channel, hello } = meeting.candidate;
+        reopenings.join(channel.control, hello.features, count);
+      }
       listener?.(phase, pid);
       announcer.tell('offer', { pid, mode, phase });
     };

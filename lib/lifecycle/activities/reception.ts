@@ -24,7 +24,7 @@ export interface Hosting {
 /** Receives whoever comes to the control path, and answers what it has come for. */
 export async function receive(parts: Parts, visitor: Visitor, hosting: Hosting): Promise<void> {
   const { hello, control, channel, peer } = visitor;
-  const { generations, generation, settings, life } = parts;
+  const { generations, generation, settings, life, reopenings } = parts;
   try {
     if (hello.intent === 'status') {
       control.send('STATUS', await hosting.status());
@@ -35,6 +35,8 @@ export async function receive(parts: Parts, visitor: Visitor, hosting: Hosting):
       const theirs = Number.isSafeInteger(hello.details.generation) ? (hello.details.generation as number) : 0;
       generations.join(new DrainLine(control, { pid: peer.pid, generation: theirs }, hello.features));
       control.send('WELCOME', welcomePayload(generation));
+      // It has heard of the last one, or was nobody's neighbour at that moment.
+      reopenings.join(control, hello.features, 0);
       control.unref();
       return;
     }

@@ -7,6 +7,7 @@ import type { SignalListeners } from '../../signals/signals.ts';
 import type { PassedInheritance } from '../../systemd/passed-inheritance.ts';
 import type { DrainAnswers } from '../../transaction/drains/drain-answers.ts';
 import type { Successor } from '../../transaction/predecessor.ts';
+import type { Reopenings } from '../../transaction/reopenings.ts';
 import type { Takeover } from '../../transaction/successor.ts';
 import type { Announcer } from '../contract/announcer.ts';
 import type { Hooks } from '../contract/hooks.ts';
@@ -77,6 +78,8 @@ export interface Parts {
   readonly generations: Generations;
   /** What this process answers to those after it. */
   readonly answers: DrainAnswers;
+  /** Passes on that log files were renamed. */
+  readonly reopenings: Reopenings;
   readonly peers: Peers;
   readonly underway: Underway;
   // ---- what there was before this process ----

@@ -2,15 +2,12 @@ import type { Socket as DatagramSocket } from 'node:dgram';
 import { type Server, Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { Json } from '../../channel/frame.ts';
-import { setCloseOnExec } from '../../fd/descriptor.ts';
 import { HandoffError } from '../../fd/handoff-error.ts';
 import { checkOptionNames } from '../../fd/option-names.ts';
-import { OwnedFd } from '../../fd/owned-fd.ts';
 import type { Arriving } from '../../transaction/connection-transfer.ts';
 import type { Inheritance } from '../../transaction/inheritance.ts';
 import { type Keeper, keeperOf } from '../../transaction/keeper.ts';
 import type { NamedDescriptor } from '../../transaction/manifest.ts';
-import { harmlessDescriptor } from '../../transaction/rehearsed-inheritance.ts';
 import type { SavedState, StateValue } from '../../transaction/state.ts';
 import { type BoundAddress, defaultName, resolveDatagramAddress, wantedAddress, whereOf } from '../binding/address.ts';
 import { type BindHooks, noBindHooks } from '../binding/bind-hooks.ts';
@@ -37,6 +34,7 @@ import { type ConnectionsLeave, readsHttp, Served } from '../serving/served.ts';
 import { restoreResumption, saveResumption } from '../tls/tls-resumption.ts';
 import { HeldSocket } from './held-socket.ts';
 import { checkName, duplicate, Names } from './names.ts';
+import { type DescriptorOpener, type DescriptorOptions, OwnDescriptors } from './own-descriptors.ts';
 import { type Binding, isListener, PlaceChoice } from './place-choice.ts';
 import { eachOf, type FateOfClosed, ServedServers } from './served-servers.ts';
 
@@ -61,6 +59,8 @@ const datagramNames: Readonly<Record<keyof DatagramOptions, true>> = {
   path: true,
   mode: true,
 };
+
+const descriptorNames: Readonly<Record<keyof DescriptorOptions, true>> = { reopen: true, stdio: true };
 
 /** What other libraries, and `bind()` of Node's own sockets, call it. */
 const otherDatagramNames: Readonly<Record<string, string>> = {
@@ -132,8 +132,10 @@ export interface EstateOptions {
   readonly fateOfClosed?: () => FateOfClosed;
   /** Is told when something is not handed over any more. */
   readonly onForgotten?: () => void;
-  /** Is told what the application's hooks of connections throw. */
+  /** Is told what the application's hooks of connections throw, and of files that could not be opened again. */
   readonly report?: (error: unknown) => void;
+  /** The number of what standard error is meant to be, while 2 leads to the predecessor. */
+  readonly standardError?: () => number;
 }
 
 /** Everything that this process has to serve with and to hand over: servers, descriptors, state. */
@@ -148,7 +150,7 @@ export class Estate {
   /** Bound for others, who have copies: nothing is accepted here. */
   readonly #held = new Map<string, ServerPlace>();
   readonly #dependants = new Set<Dependant>();
-  readonly #descriptors = new Map<string, OwnedFd>();
+  readonly #descriptors: OwnDescriptors;
   /** Of the application's own descriptors, those that somebody else keeps as well. */
   readonly #keepers = new Map<string, Keeper>();
   readonly #states = new Map<string, StateHooks>();
@@ -168,11 +170,13 @@ export class Estate {
       fateOfClosed = () => 'remove',
       onForgotten = () => {},
       report = () => {},
+      standardError = () => 2,
     }: EstateOptions = {},
   ) {
     this.#inheritance = inheritance;
     this.#onForgotten = onForgotten;
     this.#report = report;
+    this.#descriptors = new OwnDescriptors(standardError, report);
     this.#hooks = hooks;
     this.#places = new PlaceChoice(inheritance, binding);
     this.#servers = new ServedServers(this.#places, {
@@ -321,26 +325,24 @@ export class Estate {
   }
 
   /** The predecessor's descriptor of that name, or what `open` makes; it stays ours, the caller borrows it. */
-  async descriptor(name: string, open: () => number | OwnedFd | Promise<number | OwnedFd>): Promise<number> {
+  async descriptor(name: string, open: DescriptorOpener, options: DescriptorOptions = {}): Promise<number> {
     return this.#names.naming(name, async () => {
       checkFunction(`The descriptor "${name}": open`, open);
+      checkOptionNames('descriptor()', options, descriptorNames);
       const inherited = this.#inheritance?.take(name) ?? null;
-      // `open` may lock, bind or truncate what is in use: a rehearsal does without it.
-      const make = () => (this.#inheritance?.rehearsed ? harmlessDescriptor(name) : open());
-      const opened = inherited?.descriptor ?? (await make());
-      const owned = typeof opened === 'number' ? new OwnedFd(opened, `the descriptor "${name}"`) : opened;
-      // A number that is nobody's is told now, and not when everything is closed.
-      try {
-        setCloseOnExec(owned.fd, true);
-      } catch (error) {
-        owned.release();
-        throw error;
-      }
-      this.#descriptors.set(name, owned);
+      const fd = await this.#descriptors.add(name, open, options, {
+        inherited: inherited?.descriptor ?? null,
+        rehearsed: this.#inheritance?.rehearsed ?? false,
+      });
       const keeper = inherited === null ? null : keeperOf(inherited.entry);
       if (keeper !== null) this.#keepers.set(name, keeper);
-      return owned.fd;
+      return fd;
     });
+  }
+
+  /** Files were renamed by others: those descriptors that are to follow are opened again. */
+  reopen(): void {
+    this.#descriptors.reopen();
   }
 
   /** Registers a state, and restores what the predecessor saved. Resolves with whether there was something to restore. */
@@ -492,10 +494,7 @@ export class Estate {
 
   /** What is to be handed over; borrowed. */
   get descriptors(): NamedDescriptor[] {
-    const descriptors: NamedDescriptor[] = [
-      ...this.#bound().map((socket) => socket.named),
-      ...[...this.#descriptors].map(([name, { fd }]) => ({ name, fd })),
-    ];
+    const descriptors: NamedDescriptor[] = [...this.#bound().map((socket) => socket.named), ...this.#descriptors.named];
     return descriptors.map((descriptor) => {
       const keeper = this.keeperOf(descriptor.name);
       return keeper === null ? descriptor : { ...descriptor, notes: { ...descriptor.notes, keeper } };
@@ -515,7 +514,7 @@ export class Estate {
 
   /** The names of the application's own descriptors. */
   get descriptorNames(): string[] {
-    return [...this.#descriptors.keys()];
+    return this.#descriptors.names;
   }
 
   /** The names of the application's own states: those that begin with "@" are the library's. */
@@ -647,7 +646,7 @@ export class Estate {
       ...this.#servers.letGo('close'),
       ...this.#closeOthers('close'),
       ...eachOf(this.receivers, (receiver) => receiver.close()),
-      ...eachOf([...this.#descriptors.values()], (descriptor) => descriptor.close()),
+      ...this.#descriptors.close(),
     ];
   }
 

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Control } from '../../channel/control.ts';
 import { Deadline } from '../../channel/deadline.ts';
 import { HandoffError } from '../../fd/handoff-error.ts';
 import { answerInquiries, type DrainAnswers } from '../drains/drain-answers.ts';
+import { readFeatures } from '../hello.ts';
 import { visit } from './visit.ts';
 
 /**
@@ -18,19 +20,23 @@ const tries = 5;
  * Makes a process that still drains known to whoever serves on `path`, as its successor has gone before it, or has a
  * successor of its own. Resolves when the drain is over, as `over` says, or when nobody is there who wants to know: an
  * owner of an earlier version, or none.
+ *
+ * @param onWelcome is told of each that lets it in, with what that can do
  */
 export async function rejoin(
   path: string,
   generation: number,
   answers: DrainAnswers,
+  onWelcome: (control: Control, features: readonly string[]) => void,
   over: AbortSignal,
 ): Promise<void> {
   for (let failed = 0; failed < tries && !over.aborted; ) {
     try {
       using deadline = Deadline.after(welcomeTimeout, `Nobody on ${path} has let this process in`, over);
-      const { control } = await visit(path, 'drain', 'WELCOME', deadline.signal, { generation });
+      const { control, frame } = await visit(path, 'drain', 'WELCOME', deadline.signal, { generation });
       failed = 0;
       answerInquiries(control, answers);
+      onWelcome(control, readFeatures(frame));
       control.unref();
       const hangUp = () => control.destroy();
       over.addEventListener('abort', hangUp, { once: true });

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WorkerPool } from '../../../lib/cluster/worker-pool.ts';
 import { getCloseOnExec } from '../../../lib/fd/descriptor.ts';
 import { Listener } from '../../../lib/servers/binding/listener.ts';
+import { Reopenings } from '../../../lib/transaction/reopenings.ts';
 import { ask } from '../../support/ask.ts';
 import { libraryFile, typescriptOptions } from '../../support/child-script.ts';
 import { drainOrder } from '../../support/drain-order.ts';
@@ -48,6 +49,7 @@ describe('a pool of workers', () => {
       generation: 4,
       listeners: () => [listener.named],
       stderr: () => 2,
+      reopenings: new Reopenings(() => {}),
     };
     return new WorkerPool(plan, (error) => reported.push(error));
   }
