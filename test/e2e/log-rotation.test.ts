@@ -223,8 +223,9 @@ test('so do the workers of a cluster, which the signal does not reach', async ()
   await using scene = new RotatedLog();
   scene.start({ WORKERS: '2' });
   const first = await scene.ready(0);
-  const workers = scene.told().filter(({ worker }) => worker === true);
-  expect(workers).toHaveLength(2);
+  const workersTold = () => scene.told().filter(({ worker }) => worker === true);
+  await expect.poll(() => workersTold().length, { timeout: 30_000 }).toBe(2);
+  const workers = workersTold();
   renameSync(scene.log, `${scene.log}.1`);
   process.kill(first.pid, 'SIGUSR1');
   for (const { pid, fd } of [first, ...workers]) await scene.follows(pid, fd as number);
