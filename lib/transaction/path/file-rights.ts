@@ -1,4 +1,4 @@
-import { chmodSync, lchownSync, lstatSync } from 'node:fs';
+import { HeldFile } from './held-file.ts';
 
 /** Whose a file is. */
 export interface FileOwner {
@@ -21,21 +21,22 @@ export interface FileRights {
  * allowed than before or after: what the new mode does not allow goes first, and what it adds comes last, when the file
  * is the new owner's.
  *
- * Whoever can write to the folder can put another file in its place meanwhile, which must not be given away: what is not
- * a socket is left alone, and symbolic links are not followed.
+ * Whoever can write to the folder can put another file in its place meanwhile, which must not be given away: what is changed
+ * is what was looked at, and what is not a socket is left alone.
  *
- * @throws {Error} EPERM (only root gives a file away), ENOENT (somebody has removed it). chmod(2), lchown(2).
+ * @throws {Error} EPERM (only root gives a file away), ENOENT (somebody has removed it). chmod(2), chown(2).
  */
 export function applyFileRights(path: string, { mode, owner }: FileRights): void {
   if ((mode === undefined && owner === undefined) || path.startsWith('@')) return;
-  const file = lstatSync(path);
+  using held = HeldFile.at(path);
+  const file = held.look();
   if (!file.isSocket()) return;
   const present = file.mode & 0o777;
   const wanted = mode ?? present;
   const { uid = file.uid, gid = file.gid } = owner ?? {};
   const changesOwner = uid !== file.uid || gid !== file.gid;
   const common = changesOwner ? present & wanted : wanted;
-  if (common !== present) chmodSync(path, common);
-  if (changesOwner) lchownSync(path, uid, gid);
-  if (wanted !== common) chmodSync(path, wanted);
+  if (common !== present) held.changeMode(common);
+  if (changesOwner) held.changeOwner(uid, gid);
+  if (wanted !== common) held.changeMode(wanted);
 }
