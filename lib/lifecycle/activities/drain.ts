@@ -4,6 +4,7 @@ import { rejoin } from '../../transaction/visits/rejoin.ts';
 import type { DrainReport } from '../contract/events.ts';
 import { isAlone } from '../decision/state.ts';
 import type { Downstream, Parts } from '../parts/parts.ts';
+import { answersOf } from './answers.ts';
 
 /**
  * How long a client may take to finish a request that it has begun when the drain begins. Ten seconds are more than a
@@ -103,14 +104,14 @@ export class Drain {
 
   /** Makes this process, which drains, known to whoever serves now. */
   #rejoin(over: AbortSignal): void {
-    const { settings, life, announcer, generation, answers, reopenings, estate } = this.#parts;
+    const { settings, life, announcer, generation, reopenings, estate } = this.#parts;
     if (settings.control === null || over.aborted || life.state.is !== 'draining') return;
     const follow = (control: Control, features: readonly string[]) => {
       reopenings.join(control, features);
       // Files may have been renamed while nobody could tell: the one who serves was another image then.
       estate.reopen();
     };
-    announcer.inBackground(rejoin(settings.control, generation, answers, follow, over));
+    announcer.inBackground(rejoin(settings.control, generation, answersOf(this.#parts), follow, over));
   }
 }
 

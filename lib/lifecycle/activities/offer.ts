@@ -5,6 +5,7 @@ import { type Mode, makeOffer, type OfferPhase, type Successor } from '../../tra
 import type { UpgradeListener } from '../../transaction/visits/upgrade-answer.ts';
 import { Attempt } from '../parts/attempt.ts';
 import type { Parts } from '../parts/parts.ts';
+import { answersOf } from './answers.ts';
 import { passDebugger } from './debugger.ts';
 import { DrainForSuccessor } from './drain-for-successor.ts';
 
@@ -106,7 +107,7 @@ export class Offer {
 
   /** The successor owns from here on: it is told, and whoever else has to know. */
   handOver(): void {
-    const { estate, underway, pidFile, service, settings, answers, generations } = this.#parts;
+    const { estate, underway, pidFile, service, settings, generations } = this.#parts;
     const meeting = this.#met();
     this.#detach(meeting);
     const successor = successionOf(meeting, (names) => estate.abandon(names));
@@ -118,7 +119,7 @@ export class Offer {
     if (meeting.how === 'ready') pidFile.bequeath(meeting.pid);
     service.committed(meeting);
     successor.committed(settings.drainTimeout, 'replace');
-    successor.answer(answers);
+    successor.answer(answersOf(this.#parts));
     passDebugger(successor);
     generations.dismiss();
   }

@@ -1,4 +1,4 @@
-/** What is to be done when something has been decided; `Succession` has an activity for each. */
+/** What is to be done when something has been decided; `Conductor` has an activity for each. */
 export type Order =
   // ---- as a successor ----
   /** Accept on everything, write the newline, and wait for the predecessor's word. */

@@ -5,7 +5,6 @@ import type { Rehearsal } from '../../rehearsal/rehearsal.ts';
 import type { Estate, Mover } from '../../servers/index.ts';
 import type { SignalListeners } from '../../signals/signals.ts';
 import type { PassedInheritance } from '../../systemd/passed-inheritance.ts';
-import type { DrainAnswers } from '../../transaction/drains/drain-answers.ts';
 import type { Successor } from '../../transaction/predecessor.ts';
 import type { Reopenings } from '../../transaction/reopenings.ts';
 import type { Takeover } from '../../transaction/successor.ts';
@@ -60,6 +59,8 @@ export interface Underway {
 export interface Parts {
   readonly settings: Settings;
   readonly generation: number;
+  /** The process that this one replaces, or stands beside. */
+  readonly predecessor: { readonly pid: number; readonly generation: number } | null;
   readonly life: Life;
   readonly announcer: Announcer;
   readonly signals: StopSignals | null;
@@ -67,7 +68,8 @@ export interface Parts {
   readonly estate: Estate;
   readonly hooks: Hooks;
   readonly drainHooks: DrainHooks;
-  readonly closeHooks: readonly (() => void | Promise<void>)[];
+  /** Awaited before this process leaves. */
+  readonly closeHooks: (() => void | Promise<void>)[];
   readonly control: ControlPost;
   readonly pidFile: PidFilePost;
   readonly service: ServiceLife;
@@ -76,8 +78,6 @@ export interface Parts {
   readonly draining: DrainingSignal;
   /** Those before this one that still drain. */
   readonly generations: Generations;
-  /** What this process answers to those after it. */
-  readonly answers: DrainAnswers;
   /** Passes on that log files were renamed. */
   readonly reopenings: Reopenings;
   readonly peers: Peers;
