@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-/** A module that a test replaces must not have been loaded by the file before it. */
-const mocking = ['test/lib/reexec/exec-record.test.ts'];
+/** Those that replace a module, or look at what the process as a whole has, can have no file before them. */
+const alone = ['test/lib/reexec/exec-record.test.ts', 'test/lib/servers/http/request-counts.test.ts'];
 
 export default defineConfig({
   test: {
@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'files',
           include: ['test/lib/**/*.test.ts'],
-          exclude: mocking,
+          exclude: alone,
           // In the same few processes: to start one for each of two hundred files takes longer than most of their tests. What a
           // file leaves behind fails it, or the next one: it has to clean up.
           isolate: false,
@@ -31,7 +31,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'processes',
-          include: ['test/e2e/**/*.test.ts', 'test/package/**/*.test.ts', 'test/docs/**/*.test.ts', ...mocking],
+          include: ['test/e2e/**/*.test.ts', 'test/package/**/*.test.ts', 'test/docs/**/*.test.ts', ...alone],
           // They import the package by its name, as its users do: what dist/ declares is what is tested.
           typecheck: { enabled: true, include: ['test/types/**/*.test-d.ts'] },
           // A process each: descriptors, signals and environment variables belong to a process, not to a thread. More of them

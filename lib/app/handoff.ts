@@ -324,7 +324,7 @@ export class Handoff extends EventEmitter<HandoffEvents> {
       );
     }
     const { mover } = this.#succession;
-    return mover === null ? false : this.#succession.estate.move(mover, { route, socket, head, data, timeout });
+    return mover === null ? false : this.#succession.estate.moved.move(mover, { route, socket, head, data, timeout });
   }
 
   /**

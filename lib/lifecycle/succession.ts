@@ -205,7 +205,7 @@ export class Succession {
   /** As `Handoff.connections()`: an offer says nothing of routes, so that it has not to be waited for. */
   adopter(route: string, adopt: Adopter): void {
     if (!isUndecided(this.#life.state)) requireRegistering(this.#life.state, 'connections');
-    this.estate.adopter(route, adopt);
+    this.estate.moved.adopter(route, adopt);
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { Json } from '../../lib/channel/frame.ts';
 import { OwnedFd } from '../../lib/fd/owned-fd.ts';
-import { acceptedSocket } from '../../lib/servers/internals/internals.ts';
+import { acceptedSocket } from '../../lib/servers/internals/accepting.ts';
 import { Mover, type SendBatch } from '../../lib/servers/moving/mover.ts';
 import type { Served } from '../../lib/servers/serving/served.ts';
 import { eventually } from './eventually.ts';

@@ -3,7 +3,7 @@ import type { Parts } from '../parts/parts.ts';
 
 /** Serves a connection that was established by another process, or by this one before an exec. */
 export function adopt({ estate, announcer }: Parts, connection: Arriving): boolean {
-  return estate.adopt(connection, (error) => announcer.report(error));
+  return estate.moved.adopt(connection, (error) => announcer.report(error));
 }
 
 /** The same for connections that nobody else has: what this version cannot serve is closed. */

@@ -153,7 +153,7 @@ export class Arrival {
     const { life, estate, announcer, peers } = this.#parts;
     takeover.settle({
       onConnection: (connection) => mayAdopt(life.state) && adopt(this.#parts, connection),
-      onLateState: (state: SavedState) => estate.restoreLate(state).catch((error) => announcer.report(error)),
+      onLateState: (state: SavedState) => estate.states.restoreLate(state).catch((error) => announcer.report(error)),
       onDebugger: (address) => debuggerPort.open(address),
       // It can come in one piece with COMMITTED: ready() resolves first, or a worker that did its part would fail by that.
       onRetire: (retirement) => setImmediate(() => this.#retire(retirement)),

@@ -60,6 +60,6 @@ export class DrainForSuccessor {
     using deadline = Deadline.after(settings.readyTimeout, 'The late state was not sent', died);
     // What the predecessor has promised and not sent yet is part of what is handed on.
     await untilAborted(takeover?.lateStatesRestored ?? Promise.resolve(), deadline.signal);
-    await successor.lateStates(await untilAborted(estate.save('late'), deadline.signal), deadline.signal);
+    await successor.lateStates(await untilAborted(estate.states.save('late'), deadline.signal), deadline.signal);
   }
 }

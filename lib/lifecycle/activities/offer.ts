@@ -93,8 +93,8 @@ export class Offer {
       mode,
       generation,
       descriptors: [...estate.descriptors, ...(control.is === 'open' && takesControl ? control.named : [])],
-      states: estate.stateEntries,
-      saveStates: () => estate.save('early'),
+      states: estate.states.entries,
+      saveStates: () => estate.states.save('early'),
       readyTimeout: settings.readyTimeout,
     };
   }

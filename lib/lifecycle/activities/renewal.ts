@@ -40,14 +40,14 @@ export class Renewal {
       const { life, settings, estate } = this.#parts;
       const { shutdownTimeout } = settings;
       using deadline = Deadline.after(shutdownTimeout, 'The state was not saved');
-      const early = await untilAborted(estate.save('early'), deadline.signal);
+      const early = await untilAborted(estate.states.save('early'), deadline.signal);
       await this.#hangUpOnPredecessor(deadline.signal);
       // While clients are still served: nobody is to wait for a reader that does not read.
       const isRead = await flushOutput();
       life.reach({ is: 'prepared' });
       await this.#drain();
       using lateDeadline = Deadline.after(shutdownTimeout, 'The late state was not saved');
-      const late = await untilAborted(estate.save('late'), lateDeadline.signal);
+      const late = await untilAborted(estate.states.save('late'), lateDeadline.signal);
       if (isRead) await flushOutput();
       parent = await KeptParentChannel.bringToRest();
       life.reach({ is: 'emptied' });

@@ -63,7 +63,7 @@ export function warnOfUnclaimedPassed(unclaimed: readonly ManifestEntry[]): void
 export function warnOfNothingRegistered(estate: Estate): void {
   const [server] = estate.strangers;
   // A process that only hands state on, a consumer of a queue say, has nothing to listen with.
-  if (!estate.servesNothing || (server === undefined && estate.stateNames.length > 0)) return;
+  if (!estate.servesNothing || (server === undefined && estate.states.names.length > 0)) return;
   const what =
     server === undefined
       ? 'Register its server with app.listen(server, …) before that.'

@@ -91,7 +91,7 @@ export function statusOf({ generation, predecessor, phase, control, estate, drai
       receiving: service === 'accepting',
     })),
     descriptors: estate.descriptorNames,
-    states: estate.stateNames,
+    states: estate.states.names,
     draining,
     control,
     memory: { rss, heapUsed },

@@ -1,7 +1,7 @@
 import type { Server, Socket } from 'node:net';
 import { close } from '../../fd/descriptor.ts';
 import { accept } from '../../fd/socket.ts';
-import { acceptedSocket, countAsAccepted, turnsAway } from '../internals/internals.ts';
+import { acceptedSocket, countAsAccepted, turnsAway } from '../internals/accepting.ts';
 
 /**
  * Takes who waits in the queue of a listener, before it is closed: closing it resets them (two SO_REUSEPORT listeners, one

@@ -6,7 +6,7 @@ import { bindTcp, listen } from '../../fd/socket.ts';
 import type { NamedDescriptor } from '../../transaction/manifest.ts';
 import { applyFileRights, type FileRights } from '../../transaction/path/file-rights.ts';
 import type { SocketFile } from '../../transaction/path/socket-file.ts';
-import { listenOn, setUnixAddress } from '../internals/internals.ts';
+import { listenOn, setUnixAddress } from '../internals/listening.ts';
 import { serveTaken, takeQueue } from './accept-queue.ts';
 import type { Address } from './address.ts';
 import { BoundSocket, bindPath, boundAddress, fileOf } from './bound-socket.ts';

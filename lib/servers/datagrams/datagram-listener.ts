@@ -9,7 +9,7 @@ import type { BoundAddress, DatagramAddress } from '../binding/address.ts';
 import { BoundSocket, bindPath, fileInManifest, fileOf } from '../binding/bound-socket.ts';
 import type { Place } from '../binding/place.ts';
 import { portError } from '../binding/port-error.ts';
-import { bindToUnixSocket, setConnected } from '../internals/internals.ts';
+import { bindToUnixSocket, setConnected } from '../internals/datagrams.ts';
 
 /** Where a datagram socket receives. */
 export interface DatagramPlace extends Place<Socket> {

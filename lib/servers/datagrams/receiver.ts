@@ -2,7 +2,7 @@ import { createSocket, Socket } from 'node:dgram';
 import { Server } from 'node:net';
 import { HandoffError } from '../../fd/handoff-error.ts';
 import { attachTo, type Service } from '../binding/place.ts';
-import { datagramType, resumeReceiving, stopReceiving } from '../internals/internals.ts';
+import { datagramType, resumeReceiving, stopReceiving } from '../internals/datagrams.ts';
 import { type DatagramPlace, isBound } from './datagram-listener.ts';
 
 /** A `dgram` socket in its place: it receives, stops receiving, receives again, is closed. */

@@ -1,75 +1,38 @@
 import type { Socket as DatagramSocket } from 'node:dgram';
-import { type Server, Socket } from 'node:net';
+import type { Server } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { Json } from '../../channel/frame.ts';
 import { HandoffError } from '../../fd/handoff-error.ts';
 import { checkOptionNames } from '../../fd/option-names.ts';
-import type { Arriving } from '../../transaction/connection-transfer.ts';
 import type { Inheritance } from '../../transaction/inheritance.ts';
 import { type Keeper, keeperOf } from '../../transaction/keeper.ts';
 import type { NamedDescriptor } from '../../transaction/manifest.ts';
-import type { SavedState, StateValue } from '../../transaction/state.ts';
 import { type BoundAddress, defaultName, resolveDatagramAddress, wantedAddress, whereOf } from '../binding/address.ts';
 import { type BindHooks, noBindHooks } from '../binding/bind-hooks.ts';
 import { BoundSocket } from '../binding/bound-socket.ts';
 import { Listener, type ServerPlace } from '../binding/listener.ts';
-import type { Place, Service } from '../binding/place.ts';
+import type { Place } from '../binding/place.ts';
 import { boundBefore, DatagramListener } from '../datagrams/datagram-listener.ts';
-import { checkUnbound, Receiver } from '../datagrams/receiver.ts';
-import { AdoptedConnections } from '../draining/adopted-connections.ts';
-import type { Connections, Work } from '../draining/connections.ts';
+import { checkDatagramOptions, type DatagramOptions } from '../datagrams/datagram-options.ts';
+import { checkUnbound, type Receiver } from '../datagrams/receiver.ts';
+import type { Work } from '../draining/connections.ts';
 import type { Dependant } from '../draining/dependant.ts';
-import { type DrainCounts, type DrainEnd, type DrainOrder, drain } from '../draining/drain.ts';
-import {
-  acceptedSocket,
-  countAsAccepted,
-  datagramType,
-  isReadByHttp,
-  listeningServers,
-} from '../internals/internals.ts';
+import type { DrainCounts, DrainEnd, DrainOrder } from '../draining/drain.ts';
+import { datagramType } from '../internals/datagrams.ts';
+import { listeningServers } from '../internals/listening.ts';
 import { type ConnectionHooks, ConnectionMemory } from '../moving/connection-memory.ts';
-import { givenSizeLimit, type Mover } from '../moving/mover.ts';
 import { type HoldOptions, type ListenOptions, readListenOptions } from '../serving/listen-options.ts';
 import { type ConnectionsLeave, readsHttp, Served } from '../serving/served.ts';
 import { restoreResumption, saveResumption } from '../tls/tls-resumption.ts';
-import { HeldSocket } from './held-socket.ts';
-import { checkName, duplicate, Names } from './names.ts';
+import { MovedConnections } from './moved-connections.ts';
+import { checkName, Names } from './names.ts';
 import { type DescriptorOpener, type DescriptorOptions, OwnDescriptors } from './own-descriptors.ts';
 import { type Binding, isListener, PlaceChoice } from './place-choice.ts';
+import { Receivers } from './receivers.ts';
 import { eachOf, type FateOfClosed, ServedServers } from './served-servers.ts';
-
-/** Where `bind()` is to receive; what else there is to say was said to `dgram.createSocket()`. */
-export interface DatagramOptions {
-  /** Under which name the successor finds it; by default one made from the address. 1 to 255 characters, no colon. */
-  readonly name?: string;
-  /** 0 to 65535, or that as a string (`process.env.PORT`); 0 takes any free port and keeps it across replacements. */
-  readonly port?: number | string;
-  /** A name or an address of the socket's family; without it every address of the machine. */
-  readonly address?: string;
-  /** A Unix datagram socket's path, `@name` for a Linux abstract one; instead of a port. The socket can be of either type. */
-  readonly path?: string;
-  /** Permissions of a socket file, from its first moment; what the umask leaves by default. */
-  readonly mode?: number;
-}
-
-const datagramNames: Readonly<Record<keyof DatagramOptions, true>> = {
-  name: true,
-  port: true,
-  address: true,
-  path: true,
-  mode: true,
-};
+import { type StateHooks, States } from './states.ts';
 
 const descriptorNames: Readonly<Record<keyof DescriptorOptions, true>> = { reopen: true, stdio: true };
-
-/** What other libraries, and `bind()` of Node's own sockets, call it. */
-const otherDatagramNames: Readonly<Record<string, string>> = {
-  host: 'address',
-  hostname: 'address',
-  ip: 'address',
-  exclusive: 'A socket is never shared with the workers of node:cluster: leave it out.',
-  fd: 'Give it to handoff() as { inherit: [{ name, descriptor }] }, and its name to this call.',
-};
 
 /** Where a datagram socket receives. */
 export interface Bound extends BoundAddress {
@@ -95,34 +58,6 @@ export interface InheritedDescriptor extends BoundAddress {
   readonly backlog?: number;
 }
 
-/** A value that goes from each process to the next. */
-export interface StateHooks<Value extends StateValue = StateValue> {
-  /** Makes the value for the successor: JSON, or bytes. Runs while this process still serves, unless `late`. */
-  readonly save: () => Value | Promise<Value>;
-  /** Gets the predecessor's value, in the successor. */
-  readonly restore: (value: Value) => void | Promise<void>;
-  /** Saves at commit, when this process no longer accepts, instead of at the offer; restored when it arrives. */
-  readonly late?: boolean;
-}
-
-/**
- * Serves a connection that the predecessor's application has moved: its bytes start where the predecessor stopped. One
- * that throws has refused it, and must have written nothing: the connection goes on in the predecessor. One that rejects
- * has lost it: it is closed.
- */
-export type Adopter = (socket: Socket, data: Json) => void | Promise<void>;
-
-/** What the application moves. */
-export interface Move {
-  readonly route: string;
-  readonly socket: Socket;
-  /** What the application has read and not used. */
-  readonly head: Buffer;
-  readonly data: Json;
-  /** How long what it has written may take to leave this process, in milliseconds. */
-  readonly timeout: number;
-}
-
 /** How an estate is to be kept; everything has a default. */
 export interface EstateOptions {
   readonly binding?: Binding;
@@ -144,21 +79,18 @@ export class Estate {
   readonly #hooks: BindHooks;
   readonly #places: PlaceChoice;
   readonly #servers: ServedServers;
-  readonly #receivers = new Map<string, Receiver>();
-  /** Datagram sockets that have lost their file, each for the socket that has another at its path. */
-  readonly #outlived: { readonly of: DatagramListener; readonly companion: DatagramListener }[] = [];
+  readonly #receivers: Receivers;
   /** Bound for others, who have copies: nothing is accepted here. */
   readonly #held = new Map<string, ServerPlace>();
   readonly #dependants = new Set<Dependant>();
   readonly #descriptors: OwnDescriptors;
   /** Of the application's own descriptors, those that somebody else keeps as well. */
   readonly #keepers = new Map<string, Keeper>();
-  readonly #states = new Map<string, StateHooks>();
-  readonly #adopters = new Map<string, Adopter>();
-  readonly #adopted = new AdoptedConnections();
-  readonly #moves = new WeakMap<Socket, Promise<boolean>>();
+  /** The values that go to the successor. */
+  readonly states: States;
+  /** What comes from the predecessor's connections, and goes to the successor's. */
+  readonly moved: MovedConnections;
   readonly #names = new Names();
-  readonly #onForgotten: () => void;
   readonly #report: (error: unknown) => void;
 
   /** @param inheritance what came from the predecessor; null where there was none */
@@ -174,7 +106,7 @@ export class Estate {
     }: EstateOptions = {},
   ) {
     this.#inheritance = inheritance;
-    this.#onForgotten = onForgotten;
+    this.states = new States(inheritance);
     this.#report = report;
     this.#descriptors = new OwnDescriptors(standardError, report);
     this.#hooks = hooks;
@@ -183,9 +115,14 @@ export class Estate {
       names: this.#names,
       fateOfClosed,
       onForgotten: ({ place }) => {
-        this.#states.delete(resumptionOf(place.name));
+        this.states.forget(resumptionOf(place.name));
         onForgotten();
       },
+    });
+    this.moved = new MovedConnections(this.#servers);
+    this.#receivers = new Receivers((name) => {
+      this.#names.release(name);
+      onForgotten();
     });
   }
 
@@ -217,7 +154,7 @@ export class Estate {
 
   /** How much is registered. */
   get size(): number {
-    return this.#names.size + this.#states.size + this.#adopters.size + this.#dependants.size;
+    return this.#names.size + this.states.size + this.moved.size + this.#dependants.size;
   }
 
   /** Whether there is nothing here that clients could come by, or that others serve with. */
@@ -230,7 +167,7 @@ export class Estate {
   }
 
   get receivers(): readonly Receiver[] {
-    return [...this.#receivers.values()];
+    return this.#receivers.all;
   }
 
   /** Gives `server` the predecessor's listener, or a new one. Nothing is accepted yet. */
@@ -251,32 +188,13 @@ export class Estate {
   /** Gives `socket` the predecessor's bound socket, or a new one. Nothing is received yet. */
   async bind(socket: DatagramSocket, options: DatagramOptions): Promise<Receiver> {
     checkUnbound(socket);
-    if (typeof options !== 'object' || options === null) {
-      throw invalidType('bind() needs an object that says where: { port } or { path }.');
-    }
-    checkOptionNames('bind()', options, datagramNames, otherDatagramNames);
+    checkDatagramOptions(options);
     const address = await resolveDatagramAddress(options, datagramType(socket));
     return this.#names.naming(options.name ?? defaultName(address), async (name) => {
       const choose = () => this.#places.chooseForDatagrams(name, address, options.mode, socket);
       const place = await this.#takePlace(name, address, choose);
-      const receiver = await Receiver.open(socket, place, () => this.#forgetReceiver(name));
-      this.#receivers.set(name, receiver);
-      return receiver;
+      return this.#receivers.open(socket, place, name);
     });
-  }
-
-  #forgetReceiver(name: string): void {
-    if (!this.#receivers.delete(name)) return;
-    this.#names.release(name);
-    this.#onForgotten();
-  }
-
-  /** Has the socket of a place receive in another one at its path as well. */
-  async #receiveBeside(of: DatagramListener, companion: DatagramListener): Promise<void> {
-    const socket = this.receivers.find(({ place }) => place === of)?.socket;
-    if (socket === undefined) return companion.close();
-    const receiver = await Receiver.beside(socket, companion, () => this.#forgetReceiver(companion.name));
-    this.#receivers.set(companion.name, receiver);
   }
 
   /** As `ServedServers.acceptAgain()` does it: others at the paths that lead to the present ones no more. */
@@ -289,7 +207,7 @@ export class Estate {
       if (another === null) continue;
       this.#names.reserveFree(another.name);
       if (another instanceof Listener) this.#held.set(another.name, another);
-      else await this.#receiveBeside(place as DatagramListener, another);
+      else await this.#receivers.openBeside(place as DatagramListener, another);
     }
   }
 
@@ -350,7 +268,7 @@ export class Estate {
     checkName(name);
     checkFunction(`The state "${name}": save`, hooks?.save);
     checkFunction(`The state "${name}": restore`, hooks.restore);
-    return this.#registerState(name, hooks, name);
+    return this.states.register(name, hooks, name);
   }
 
   /** TLS sessions cannot move, but a client that connects again can resume its own. */
@@ -360,136 +278,7 @@ export class Estate {
       restore: (saved) => restoreResumption(server, saved as Json),
     };
     const inheritedName = resumptionOf(this.#servers.formerName(served));
-    await this.#registerState(resumptionOf(served.place.name), hooks, inheritedName);
-  }
-
-  async #registerState(name: string, hooks: StateHooks, inheritedName: string): Promise<boolean> {
-    if (this.#states.has(name)) throw duplicate('state', name);
-    this.#states.set(name, hooks);
-    const saved = this.#inheritance?.state(inheritedName) ?? null;
-    if (saved === null || saved === 'late') return saved !== null;
-    await hooks.restore(saved.value);
-    return true;
-  }
-
-  /** Restores a late state. One that nobody has registered is dropped: this version has no use for it. */
-  async restoreLate(state: SavedState): Promise<void> {
-    await this.#states.get(state.name)?.restore(state.value);
-  }
-
-  /** What an offer says of the states. */
-  get stateEntries(): { name: string; late: boolean }[] {
-    return [...this.#states].map(([name, { late }]) => ({ name, late: late ?? false }));
-  }
-
-  /** Runs the `save` hooks, one after the other. */
-  async save(which: 'early' | 'late'): Promise<SavedState[]> {
-    const saved: SavedState[] = [];
-    for (const [name, { save, late = false }] of this.#states) {
-      if (late === (which === 'late')) saved.push({ name, late, value: await save() });
-    }
-    return saved;
-  }
-
-  /** Registers who serves connections that the application moves under `route`. */
-  adopter(route: string, adopt: Adopter): void {
-    checkName(route);
-    checkFunction(`The adopter of "${route}"`, adopt);
-    if (this.#adopters.has(route)) throw duplicate('connection route', route);
-    this.#adopters.set(route, adopt);
-  }
-
-  /**
-   * Serves a connection that came from the predecessor. Returns whether anybody here does; it is taken over then.
-   *
-   * @param report is told what the application's adopter throws
-   */
-  adopt(arriving: Arriving, report: (error: unknown) => void): boolean {
-    const { route } = arriving;
-    const adopter = this.#adopters.get(route);
-    if (adopter !== undefined) return this.#adoptBy(adopter, arriving, report);
-    const served = this.#servers.servingRoute(route);
-    if (served?.connections.adopts !== true || served.service === 'retired') return false;
-    const socket = socketOf(arriving, (fd) => acceptedSocket(served.server, fd));
-    if (socket === null) return false;
-    if (served.connections.adopt(socket, arriving.data)) return true;
-    // close(2) alone: the predecessor has its copy, and goes on as if nothing had been.
-    socket.destroy();
-    return false;
-  }
-
-  /**
-   * Gives a connection of the application to the successor. Resolves with whether that has it; otherwise it is still the
-   * application's, and read from as before. Called again before that, it is the same move.
-   */
-  move(mover: Mover, move: Move): Promise<boolean> {
-    const { socket, data, head } = move;
-    const begun = this.#moves.get(socket);
-    if (begun !== undefined) return begun;
-    if (isReadByHttp(socket)) {
-      throw new HandoffError(
-        'ERR_HANDOFF_REFUSED',
-        'An HTTP server reads this connection: it is moved without a call, between two requests.',
-      );
-    }
-    const json: string | undefined = JSON.stringify(data);
-    if (json === undefined) throw invalidType(`The data of a connection must be JSON. Received ${typeof data}`);
-    const size = head.length + Buffer.byteLength(json);
-    if (size > givenSizeLimit) {
-      throw new HandoffError(
-        'ERR_HANDOFF_REFUSED',
-        `${size} bytes of data and head are over the limit of ${givenSizeLimit} for a connection: hand them over as state.`,
-      );
-    }
-    const moving = this.#move(mover, move).finally(() => this.#moves.delete(socket));
-    this.#moves.set(socket, moving);
-    return moving;
-  }
-
-  async #move(mover: Mover, { route, socket, head, data, timeout }: Move): Promise<boolean> {
-    const held = HeldSocket.hold(socket);
-    if (held === null) return false;
-    const unread = Buffer.concat([head, held.unread]);
-    // The client must have what was written before it can get what the successor writes.
-    const adopted = (await held.flush(timeout)) && (await mover.give({ route, socket, head: unread, data }));
-    if (!adopted) {
-      held.release();
-      return false;
-    }
-    const counting = this.#counted.find(({ sockets }) => sockets.has(socket));
-    if (counting !== undefined) counting.moved++;
-    held.relinquish();
-    return true;
-  }
-
-  #adoptBy(adopter: Adopter, arriving: Arriving, report: (error: unknown) => void): boolean {
-    // As Node's own for a `net` server: when the client ends, so does the connection.
-    const socket = socketOf(arriving, (fd) => new Socket({ fd, allowHalfOpen: false }));
-    if (socket === null) return false;
-    try {
-      const adopting = adopter(socket, arriving.data);
-      Promise.resolve(adopting).then(
-        () => this.#countWhereServed(socket),
-        (error) => {
-          socket.destroy();
-          report(error);
-        },
-      );
-    } catch (error) {
-      // close(2) alone: the predecessor has its copy, and goes on as if nothing had been.
-      socket.destroy();
-      report(error);
-      return false;
-    }
-    if (!this.#countWhereServed(socket) && !socket.destroyed) this.#adopted.adopt(socket);
-    return true;
-  }
-
-  /** A connection that the adopter has given to a server here is one of that server's own. Returns whether it is. */
-  #countWhereServed(socket: Socket): boolean {
-    const served = this.#servers.all.find(({ connections }) => connections.sockets.has(socket));
-    if (served !== undefined && !socket.destroyed) countAsAccepted(served.server, socket);
-    return served !== undefined;
+    await this.states.register(resumptionOf(served.place.name), hooks, inheritedName);
   }
 
   /** What is to be handed over; borrowed. */
@@ -517,25 +306,20 @@ export class Estate {
     return this.#descriptors.names;
   }
 
-  /** The names of the application's own states: those that begin with "@" are the library's. */
-  get stateNames(): string[] {
-    return [...this.#states.keys()].filter((name) => !name.startsWith('@'));
-  }
-
   /** Takes what the predecessor has beside what is registered here: after that nobody takes anything any more. */
   takeRest(): void {
     this.readyHeld();
     this.#takeCompanions(() => true);
-    this.#outlived.push(...this.#places.takeDatagramCompanions((former) => this.#names.reserveFree(former)));
+    this.#receivers.expect(this.#places.takeDatagramCompanions((former) => this.#names.reserveFree(former)));
   }
 
   /** Accepts everywhere. When one place fails, those that accept already stop again. */
   async accept(): Promise<void> {
     this.takeRest();
-    for (const { of, companion } of this.#outlived.splice(0)) await this.#receiveBeside(of, companion);
+    await this.#receivers.openExpected();
     try {
       await this.#servers.accept();
-      for (const receiver of this.receivers) await receiver.accept();
+      await this.#receivers.accept();
     } catch (error) {
       this.stopAccepting();
       throw error;
@@ -551,23 +335,14 @@ export class Estate {
     return [
       ...failures,
       ...(await this.#servers.acceptAgain()),
-      ...(await this.#receiveWhere('stopped')),
-      ...(await this.#receiveWhere('waiting')),
+      ...(await this.#receivers.acceptWhere('stopped')),
+      ...(await this.#receivers.acceptWhere('waiting')),
     ];
   }
 
   /** Accepts on what was registered late, and lets go of what was closed meanwhile. Returns what could not. */
   async acceptWaiting(): Promise<Error[]> {
-    return [...(await this.#servers.acceptWaiting()), ...(await this.#receiveWhere('waiting'))];
-  }
-
-  async #receiveWhere(service: Service): Promise<Error[]> {
-    const failures: Error[] = [];
-    for (const receiver of this.receivers) {
-      if (receiver.place.closed || receiver.service !== service) continue;
-      await receiver.accept().catch((error: Error) => failures.push(error));
-    }
-    return failures;
+    return [...(await this.#servers.acceptWaiting()), ...(await this.#receivers.acceptWhere('waiting'))];
   }
 
   /**
@@ -582,7 +357,7 @@ export class Estate {
   /** Drains every server and what was adopted, all at the same time. */
   async drain(order: DrainOrder): Promise<DrainEnd> {
     const ends = await Promise.all([
-      drain(this.#adopted, order, () => this.#adopted.announceClose()),
+      this.moved.drain(order),
       ...this.#servers.all.map((served) => served.drain(order)),
       ...[...this.#dependants].map((dependant) => dependant.drain(order)),
     ]);
@@ -616,7 +391,7 @@ export class Estate {
   abandon(names: readonly string[]): void {
     this.#servers.abandon(names);
     // A socket file that cannot be removed is stale now, and the next one who wants the path removes it.
-    eachOf(names, (name) => (this.#receivers.get(name)?.place ?? this.#held.get(name))?.remove());
+    eachOf(names, (name) => (this.#receivers.placeOf(name) ?? this.#held.get(name))?.remove());
   }
 
   /** After a `ready()` that failed: nobody but this process accepts on what it has bound itself. */
@@ -666,11 +441,10 @@ export class Estate {
 
   /** What a drain waits for. */
   get works(): Work[] {
-    return [...this.#counted.flatMap(({ works }) => works), ...[...this.#dependants].flatMap(({ works }) => works)];
-  }
-
-  get #counted(): Connections[] {
-    return [this.#adopted, ...this.#servers.all.map(({ connections }) => connections)];
+    return [
+      ...this.moved.counted.flatMap(({ works }) => works),
+      ...[...this.#dependants].flatMap(({ works }) => works),
+    ];
   }
 
   #boundAs(name: string): BoundSocket | undefined {
@@ -725,19 +499,6 @@ export class Estate {
       throw error;
     }
   }
-}
-
-/** The connection as a socket; null where it cannot be one any more, and then it is still the predecessor's. */
-function socketOf({ descriptor, head }: Arriving, open: (fd: number) => Socket): Socket | null {
-  let socket: Socket;
-  try {
-    socket = open(descriptor.fd);
-  } catch {
-    return null;
-  }
-  descriptor.release();
-  if (head.length > 0) socket.unshift(head);
-  return socket;
 }
 
 function movedByTheApplication(): HandoffError {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { resumeReading, stopReading, unreadBytes } from '../internals/internals.ts';
+import { resumeReading, stopReading, unreadBytes } from '../internals/sockets.ts';
 
 /**
  * A socket of which it is open whose it is: nobody reads from it here, neither Node from the kernel nor the application

@@ -29,7 +29,7 @@ import {
 } from '../datagrams/datagram-listener.ts';
 import { PlainDatagramPlace } from '../datagrams/plain-datagram-place.ts';
 import { RehearsedDatagramPlace } from '../datagrams/rehearsed-datagram-place.ts';
-import { bindOptionsOf } from '../internals/internals.ts';
+import { bindOptionsOf } from '../internals/datagrams.ts';
 
 /** Whether this process binds what it did not inherit. A cluster's worker has what its primary holds, and nothing else. */
 export type Binding = 'binds' | 'inherits-only';

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import { isReadByHttpFirst } from '../internals/internals.ts';
+import { isReadByHttpFirst } from '../internals/http.ts';
 
 /**
  * A listener of the application that reads a connection before HTTP does, as packages for the PROXY protocol have: it

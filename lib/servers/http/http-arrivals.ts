@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { countAsAccepted, keepAliveLimit, markIdle, onNextRequest, readAsHttp } from '../internals/internals.ts';
+import { countAsAccepted } from '../internals/accepting.ts';
+import { keepAliveLimit, markIdle, onNextRequest, readAsHttp } from '../internals/http.ts';
 import type { FrontListener } from './front-listener.ts';
 import type { RequestCounts } from './request-counts.ts';
 

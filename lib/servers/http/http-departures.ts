@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Json } from '../../channel/frame.ts';
-import { resumeReading, stopReading } from '../internals/internals.ts';
+import { resumeReading, stopReading } from '../internals/sockets.ts';
 import type { Mover, Parting, PartingSource } from '../moving/mover.ts';
 
 /**

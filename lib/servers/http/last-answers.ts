@@ -6,10 +6,9 @@ import {
   httpActivity,
   isLastRequest,
   lingerAtEnd,
-  resumeReading,
   setKeepAlive,
-  stopReading,
-} from '../internals/internals.ts';
+} from '../internals/http.ts';
+import { resumeReading, stopReading } from '../internals/sockets.ts';
 import { type HttpExchange, watchExchanges } from './http-exchange-watch.ts';
 
 /** Who is told of what happens on connections while they leave. */

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { setKeepAlive } from '../internals/internals.ts';
+import { setKeepAlive } from '../internals/http.ts';
 import { type HttpExchange, watchExchanges } from './http-exchange-watch.ts';
 
 type Counted = Socket & { [symbol: symbol]: number | undefined };

@@ -3,7 +3,7 @@ import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { batchLimit } from '../../channel/channel.ts';
 import type { Json } from '../../channel/frame.ts';
 import type { ConnectionsTaken, Departing } from '../../transaction/connection-transfer.ts';
-import { descriptorOf } from '../internals/internals.ts';
+import { descriptorOf } from '../internals/sockets.ts';
 import { Pace } from './pace.ts';
 
 /**

@@ -2,7 +2,7 @@ import { Server, type Socket } from 'node:net';
 import { serveConnection } from '../binding/accept-queue.ts';
 import type { ServerPlace } from '../binding/listener.ts';
 import { attachTo } from '../binding/place.ts';
-import { acceptLike } from '../internals/internals.ts';
+import { acceptLike } from '../internals/accepting.ts';
 
 /** Accepts in one place for a server, which may have several: then the others are accepted on by servers of their own. */
 export class Acceptor {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Server as TlsServer } from 'node:tls';
 import type { Json } from '../../channel/frame.ts';
-import { setSessionIdContext } from '../internals/internals.ts';
+import { setSessionIdContext } from '../internals/tls.ts';
 
 /**
  * What a client's TLS session depends on besides the certificate. Without it every client of an https server makes a full

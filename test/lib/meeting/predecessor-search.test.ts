@@ -8,7 +8,7 @@ import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
 import { accept, bindUnix, connectUnix, listen, socketPair } from '../../../lib/fd/socket.ts';
 import { type Found, findPredecessor } from '../../../lib/meeting/predecessor-search.ts';
 import { channelVariable } from '../../../lib/process/start/environment.ts';
-import { descriptorOf } from '../../../lib/servers/internals/internals.ts';
+import { descriptorOf } from '../../../lib/servers/internals/sockets.ts';
 import { readHello } from '../../../lib/transaction/hello.ts';
 import { controlName } from '../../../lib/transaction/manifest.ts';
 import { unlinkWhileHeld } from '../../../lib/transaction/path/control-path.ts';

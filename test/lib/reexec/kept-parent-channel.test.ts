@@ -52,7 +52,7 @@ describe('the channel to who has forked this process', () => {
     writeFileSync(
       file,
       `import { KeptParentChannel } from ${libraryFile('reexec/kept-parent-channel.ts')};
-      import { parentChannel } from ${libraryFile('servers/internals/internals.ts')};
+      import { parentChannel } from ${libraryFile('servers/internals/parent-channel.ts')};
       const heard = [];
       process.on('message', (words) => heard.push(words));
       while (parentChannel().isQuiet()) await new Promise(setImmediate);

@@ -6,7 +6,7 @@ import { createToken, type Token } from '../../../lib/channel/token.ts';
 import type { HandoffError } from '../../../lib/fd/handoff-error.ts';
 import type { OwnedFd } from '../../../lib/fd/owned-fd.ts';
 import { type Found, findPredecessor } from '../../../lib/meeting/predecessor-search.ts';
-import { descriptorOf } from '../../../lib/servers/internals/internals.ts';
+import { descriptorOf } from '../../../lib/servers/internals/sockets.ts';
 import { helloPayload, type Intent } from '../../../lib/transaction/hello.ts';
 import { claimUnixPath } from '../../../lib/transaction/path/control-path.ts';
 import { makeOffer } from '../../../lib/transaction/predecessor.ts';

@@ -485,16 +485,16 @@ describe('state', () => {
     expect(await estate.state('early', hooks('early'))).toBe(true);
     expect(await estate.state('last', { ...hooks('last'), late: true })).toBe(true);
     expect(await estate.state('new', hooks('new'))).toBe(false);
-    await estate.restoreLate({ name: 'last', late: true, value: 'late' });
-    await estate.restoreLate({ name: 'dropped', late: true, value: 'nobody wants it' });
+    await estate.states.restoreLate({ name: 'last', late: true, value: 'late' });
+    await estate.states.restoreLate({ name: 'dropped', late: true, value: 'nobody wants it' });
     expect(restored).toEqual([[1], 'late']);
-    expect(estate.stateEntries).toEqual([
+    expect(estate.states.entries).toEqual([
       { name: 'early', late: false },
       { name: 'last', late: true },
       { name: 'new', late: false },
     ]);
-    expect((await estate.save('early')).map(({ value }) => value)).toEqual(['early saved', 'new saved']);
-    expect(await estate.save('late')).toEqual([{ name: 'last', late: true, value: 'last saved' }]);
+    expect((await estate.states.save('early')).map(({ value }) => value)).toEqual(['early saved', 'new saved']);
+    expect(await estate.states.save('late')).toEqual([{ name: 'last', late: true, value: 'last saved' }]);
     await expect(estate.state('new', hooks('new'))).rejects.toMatchObject({ code: 'ERR_HANDOFF_ALREADY_OWNED' });
   });
 });
@@ -519,17 +519,19 @@ describe('what cannot be registered is told at once', () => {
     const estate = estateOf();
     await expect(estate.state('it', { save: 1 } as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
     await expect(estate.state('it', undefined as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
-    expect(() => estate.adopter('it', 5 as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
+    expect(() => estate.moved.adopter('it', 5 as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
+    );
     await expect(estate.descriptor('it', 5 as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
   });
 
   it('a route that has an adopter already, and a name that is none', async () => {
     const estate = estateOf();
-    estate.adopter('raw', () => {});
-    expect(() => estate.adopter('raw', () => {})).toThrow(
+    estate.moved.adopter('raw', () => {});
+    expect(() => estate.moved.adopter('raw', () => {})).toThrow(
       expect.objectContaining({ code: 'ERR_HANDOFF_ALREADY_OWNED', message: expect.stringContaining('"raw"') }),
     );
-    expect(() => estate.adopter(7 as never, () => {})).toThrow(
+    expect(() => estate.moved.adopter(7 as never, () => {})).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
     );
   });

@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { HeldSocket } from '../../../../lib/servers/estate/held-socket.ts';
-import { unreadBytes } from '../../../../lib/servers/internals/internals.ts';
+import { unreadBytes } from '../../../../lib/servers/internals/sockets.ts';
 import { eventually } from '../../../support/eventually.ts';
 
 const cleanups: (() => unknown)[] = [];

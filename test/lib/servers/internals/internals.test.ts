@@ -10,16 +10,17 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { describe as describeDescriptor } from '../../../../lib/fd/describe.ts';
 import { OwnedFd } from '../../../../lib/fd/owned-fd.ts';
 import { bindUnix, socketPair } from '../../../../lib/fd/socket.ts';
+import { acceptedSocket, acceptLike, countAsAccepted, turnsAway } from '../../../../lib/servers/internals/accepting.ts';
 import {
-  acceptedSocket,
-  acceptLike,
-  answerUnderWay,
-  bareSocketOf,
   bindOptionsOf,
   bindToUnixSocket,
-  countAsAccepted,
   datagramType,
-  descriptorOf,
+  resumeReceiving,
+  setConnected,
+  stopReceiving,
+} from '../../../../lib/servers/internals/datagrams.ts';
+import {
+  answerUnderWay,
   hasPartOfRequest,
   httpActivity,
   isLastRequest,
@@ -30,17 +31,11 @@ import {
   markIdle,
   onNextRequest,
   readAsHttp,
-  resumeReading,
-  resumeReceiving,
-  setConnected,
   setKeepAlive,
-  setSessionIdContext,
-  setUnixAddress,
-  stopReading,
-  stopReceiving,
-  turnsAway,
-  unreadBytes,
-} from '../../../../lib/servers/internals/internals.ts';
+} from '../../../../lib/servers/internals/http.ts';
+import { setUnixAddress } from '../../../../lib/servers/internals/listening.ts';
+import { descriptorOf, resumeReading, stopReading, unreadBytes } from '../../../../lib/servers/internals/sockets.ts';
+import { bareSocketOf, setSessionIdContext } from '../../../../lib/servers/internals/tls.ts';
 import { libraryFile, outcome, typescriptOptions } from '../../../support/child-script.ts';
 import { DatagramClient } from '../../../support/datagram-client.ts';
 import { eventually } from '../../../support/eventually.ts';
@@ -441,7 +436,7 @@ const clustered = `
   import net from 'node:net';
   import { describe } from ${libraryFile('fd/describe.ts')};
   import { bindTcp, bindUnix, listen } from ${libraryFile('fd/socket.ts')};
-  import { listenOn } from ${libraryFile('servers/internals/internals.ts')};
+  import { listenOn } from ${libraryFile('servers/internals/listening.ts')};
 
   const path = process.cwd() + '/worker.sock';
   if (cluster.isPrimary) {
@@ -540,7 +535,7 @@ describe(`how a server accepts, Node ${process.version}`, () => {
 
   it.each(['json', 'advanced'] as const)('parentChannel: at rest, and not with half a message (%s)', async (mode) => {
     const script = `
-      const { parentChannel } = await import(${libraryFile('servers/internals/internals.ts')});
+      const { parentChannel } = await import(${libraryFile('servers/internals/parent-channel.ts')});
       const channel = parentChannel();
       const told = [channel.fd, channel.isQuiet()];
       process.on('message', () => {});
@@ -563,7 +558,7 @@ describe(`how a server accepts, Node ${process.version}`, () => {
 
   it('parentChannel: none in a process that nobody has forked', async () => {
     const script = `
-      const { parentChannel } = await import(${libraryFile('servers/internals/internals.ts')});
+      const { parentChannel } = await import(${libraryFile('servers/internals/parent-channel.ts')});
       console.log(parentChannel());
     `;
     expect((await outcome(spawn(process.execPath, [...typescriptOptions, '-e', script]))).stdout).toBe('null\n');

@@ -4,12 +4,12 @@ import http from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { OwnedFd } from '../../../lib/fd/owned-fd.ts';
-import { Estate } from '../../../lib/servers/estate/estate.ts';
-import { descriptorOf, stopReading } from '../../../lib/servers/internals/internals.ts';
-import { Mover } from '../../../lib/servers/moving/mover.ts';
-import { drainOrder } from '../../support/drain-order.ts';
-import { eventually } from '../../support/eventually.ts';
+import { OwnedFd } from '../../../../lib/fd/owned-fd.ts';
+import { Estate } from '../../../../lib/servers/estate/estate.ts';
+import { descriptorOf, stopReading } from '../../../../lib/servers/internals/sockets.ts';
+import { Mover } from '../../../../lib/servers/moving/mover.ts';
+import { drainOrder } from '../../../support/drain-order.ts';
+import { eventually } from '../../../support/eventually.ts';
 
 const cleanups: (() => unknown)[] = [];
 
@@ -55,8 +55,8 @@ test('the same connection is moved once, however often that is asked for', async
   const { served } = await connection();
   const { mover, sent } = moverToAnybody();
   const estate = new Estate(null);
-  const first = estate.move(mover, { ...moveOf(served), head: Buffer.from('half') });
-  const second = estate.move(mover, moveOf(served));
+  const first = estate.moved.move(mover, { ...moveOf(served), head: Buffer.from('half') });
+  const second = estate.moved.move(mover, moveOf(served));
   expect(await Promise.all([first, second])).toEqual([true, true]);
   expect(sent).toEqual([{ head: 'half', data: null }]);
   expect(served.destroyed).toBe(true);
@@ -65,7 +65,7 @@ test('the same connection is moved once, however often that is asked for', async
 test('one that an HTTP server reads is refused, and read on', async () => {
   const server = http.createServer((_request, response) => response.end('hello'));
   const { client, served } = await connection(server);
-  expect(() => new Estate(null).move(moverToAnybody().mover, moveOf(served))).toThrow(
+  expect(() => new Estate(null).moved.move(moverToAnybody().mover, moveOf(served))).toThrow(
     expect.objectContaining({ code: 'ERR_HANDOFF_REFUSED' }),
   );
   client.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
@@ -77,7 +77,9 @@ test('more than a frame carries is refused', async () => {
   const { served } = await connection();
   const { mover } = moverToAnybody();
   const large = { ...moveOf(served), data: 'x'.repeat(8 * 1024 * 1024) };
-  expect(() => new Estate(null).move(mover, large)).toThrow(expect.objectContaining({ code: 'ERR_HANDOFF_REFUSED' }));
+  expect(() => new Estate(null).moved.move(mover, large)).toThrow(
+    expect.objectContaining({ code: 'ERR_HANDOFF_REFUSED' }),
+  );
   expect(served.destroyed).toBe(false);
 });
 
@@ -85,21 +87,21 @@ test('data that JSON does not know is refused, and a connection that is gone is 
   const { served } = await connection();
   const { mover, sent } = moverToAnybody();
   const estate = new Estate(null);
-  expect(() => estate.move(mover, { ...moveOf(served), data: undefined as never })).toThrow(
+  expect(() => estate.moved.move(mover, { ...moveOf(served), data: undefined as never })).toThrow(
     expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
   );
   served.destroy();
-  expect(await estate.move(mover, moveOf(served))).toBe(false);
+  expect(await estate.moved.move(mover, moveOf(served))).toBe(false);
   expect(sent).toEqual([]);
 });
 
 test('an adopter that closes the connection has served it, and a drain does not wait for that', async () => {
   const { client, served } = await connection();
   const estate = new Estate(null);
-  estate.adopter('raw', (socket) => void socket.destroy());
+  estate.moved.adopter('raw', (socket) => void socket.destroy());
   const arrived = arriving(served);
   served.destroy();
-  expect(estate.adopt(arrived, () => {})).toBe(true);
+  expect(estate.moved.adopt(arrived, () => {})).toBe(true);
   await once(client.resume(), 'end');
   expect(await estate.drain(drainOrder())).toEqual({ how: 'drained', counts: { moved: 0, drained: 0, forced: 0 } });
 });
@@ -108,15 +110,15 @@ test('what was adopted is waited for by a drain, and counted', async () => {
   const { client, served } = await connection();
   const estate = new Estate(null);
   let adopted: Socket | null = null;
-  estate.adopter('raw', (socket, data) => {
+  estate.moved.adopter('raw', (socket, data) => {
     adopted = socket;
     socket.write(JSON.stringify(data));
   });
-  expect(estate.adopt(arriving(served), () => {})).toBe(true);
+  expect(estate.moved.adopt(arriving(served), () => {})).toBe(true);
   expect((await once(client, 'data')).toString()).toBe('{"of":"ours"}');
   const end = estate.drain(drainOrder());
   expect(await Promise.race([end, Promise.resolve('waiting')])).toBe('waiting');
-  expect(await estate.move(moverToAnybody().mover, moveOf(adopted as unknown as Socket))).toBe(true);
+  expect(await estate.moved.move(moverToAnybody().mover, moveOf(adopted as unknown as Socket))).toBe(true);
   expect(await end).toEqual({ how: 'drained', counts: { moved: 1, drained: 0, forced: 0 } });
 });
 
@@ -124,10 +126,10 @@ test('an adopter that throws has refused, is told, and holds nothing', async () 
   const { client, served } = await connection();
   const estate = new Estate(null);
   const errors: unknown[] = [];
-  estate.adopter('raw', () => {
+  estate.moved.adopter('raw', () => {
     throw new Error('no');
   });
-  expect(estate.adopt(arriving(served, 'head'), (error) => errors.push(error))).toBe(false);
+  expect(estate.moved.adopt(arriving(served, 'head'), (error) => errors.push(error))).toBe(false);
   expect(errors).toEqual([new Error('no')]);
   served.write('still here');
   expect((await once(client, 'data')).toString()).toBe('still here');
@@ -135,10 +137,10 @@ test('an adopter that throws has refused, is told, and holds nothing', async () 
 
 test('what cannot be a socket is refused, and closed by whoever has received it', async () => {
   const estate = new Estate(null);
-  estate.adopter('raw', () => {});
+  estate.moved.adopter('raw', () => {});
   const descriptor = new OwnedFd(openSync('/dev/null', 'r'), 'no socket');
   const noSocket = { route: 'raw', descriptor, head: Buffer.alloc(0), data: null };
-  expect(estate.adopt(noSocket, () => {})).toBe(false);
+  expect(estate.moved.adopt(noSocket, () => {})).toBe(false);
   expect(descriptor.closed).toBe(false);
   descriptor.close();
 });
@@ -170,14 +172,14 @@ describe("a 'readable' listener of the adopter hears of bytes that are there alr
     client.write(' and kernel');
     const estate = new Estate(null);
     let text = '';
-    estate.adopter('raw', (socket) => {
+    estate.moved.adopter('raw', (socket) => {
       const hear = () => {
         for (let bytes = socket.read(); bytes !== null; bytes = socket.read()) text += bytes;
         socket.once('readable', hear);
       };
       listen(socket, hear);
     });
-    expect(estate.adopt(arriving(served, 'head'), () => {})).toBe(true);
+    expect(estate.moved.adopt(arriving(served, 'head'), () => {})).toBe(true);
     await eventually(
       () => text === 'head and kernel',
       () => text,
@@ -192,11 +194,11 @@ test.each(['at once', 'later'])("one that the adopter gives to a server here %s 
   const { place } = await estate.listen(server, { port: 0, host: '127.0.0.1' });
   cleanups.push(() => estate.remove());
   await estate.accept();
-  estate.adopter('raw', async (socket) => {
+  estate.moved.adopter('raw', async (socket) => {
     if (when === 'later') await once(client, 'data');
     server.emit('connection', socket);
   });
-  expect(estate.adopt(arriving(served), () => {})).toBe(true);
+  expect(estate.moved.adopt(arriving(served), () => {})).toBe(true);
   served.write('now');
   const count = promisify(server.getConnections.bind(server));
   await expect.poll(count).toBe(1);
