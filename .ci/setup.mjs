@@ -43,6 +43,14 @@ step(
   'compiling TypeScript',
   // The last that is written.
   'dist/index.js',
-  ['lib', 'tsconfig.json', 'tsconfig.build.json', '.ci/bundle-command.mjs', '.ci/bundle-library.mjs'],
+  [
+    'lib',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    '.ci/bundle-command.mjs',
+    '.ci/bundle-commonjs.mjs',
+    '.ci/bundle-library.mjs',
+    '.ci/declaration-files.mjs',
+  ],
   ['run', '--silent', 'build:lib'],
 );

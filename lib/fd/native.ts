@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import Module from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { HandoffError } from './handoff-error.ts';
+import { ownFile } from './own-file.ts';
 
 /**
  * The addon as it is: every call returns its value, or an errno as a negative number, and never throws.
@@ -115,7 +115,8 @@ function load(): NativeAddon {
   const bundled = !isPackage(root);
   const looked = bundled ? join(dirname(file), 'prebuilds') : root;
   try {
-    const require = createRequire(file);
+    // Not as an import by its own name: webpack would try to do at once what such a `require` is to do later.
+    const require = Module.createRequire(file);
     if (bundled) return require(join(looked, prebuiltName())) as NativeAddon;
     const nodeGypBuild = require('node-gyp-build') as (directory: string) => NativeAddon;
     return nodeGypBuild(root);
@@ -128,12 +129,6 @@ function load(): NativeAddon {
       { cause },
     );
   }
-}
-
-/** This file, or the bundle that it has become a part of: bundlers that write CommonJS leave `import.meta.url` undefined. */
-function ownFile(): string {
-  const url: string | undefined = import.meta.url;
-  return url === undefined ? __filename : fileURLToPath(url);
 }
 
 /** Whether `folder` is this package's root: a bundle is somewhere else. */

@@ -1,4 +1,5 @@
-import { createRequire } from 'node:module';
+import Module from 'node:module';
+import { ownFile } from '../fd/own-file.ts';
 
 let version: string | null = null;
 
@@ -11,7 +12,7 @@ export function packageVersion(): string {
 /** By the package's own name: compiled, this is in whichever file the entries share it by. */
 function readVersion(): string {
   try {
-    const require = createRequire(import.meta.url);
+    const require = Module.createRequire(ownFile());
     return (require('fd-handoff/package.json') as { version: string }).version;
   } catch {
     return 'unknown';
