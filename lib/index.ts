@@ -47,6 +47,8 @@ export type {
   ConnectionHooks,
   ConnectionsLeave,
   DatagramOptions,
+  DescriptorOpener,
+  DescriptorOptions,
   DrainReason,
   HoldOptions,
   InheritedDescriptor,

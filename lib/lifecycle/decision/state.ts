@@ -38,7 +38,18 @@ export type State =
   | ({ readonly is: 'left'; readonly toAnother: boolean; readonly told: boolean } & Company);
 
 /** The name of a state, as `status()` and the diagnostics channels tell it. */
-export type PhaseName = State['is'];
+export type PhaseName =
+  | 'starting'
+  | 'taking-over'
+  | 'serving'
+  | 'paused'
+  | 'announcing'
+  | 'offering'
+  | 'draining'
+  | 'rehearsing'
+  | 'draining-in-place'
+  | 'shutting-down'
+  | 'left';
 
 /** The states in which nothing is under way, and something can begin. */
 export type Owning = 'serving' | 'paused' | 'announcing';
