@@ -14,6 +14,7 @@ export type Kind = (block: Block, treatment: Treatment | undefined, context: Tes
 /** What becomes of a block, by the language that its fence names. */
 export const kinds: Readonly<Record<string, Kind>> = {
   js: runProgram,
+  cjs: runProgram,
   ts: runProgram,
   sh: runShell,
   json: ({ text }) => {

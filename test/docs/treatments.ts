@@ -221,6 +221,7 @@ const console = http.createServer((request, response) => response.end('console')
     is: 'left',
     because: 'test/e2e/command-completion.test.ts loads the scripts into shells',
   },
+  'docs/bundlers.md#jest': { is: 'left', because: 'test/package/jest.test.ts runs such a server in Jest' },
   'docs/command.md#exec': { is: 'left', because: 'test/e2e/exec.test.ts runs such lines' },
   'docs/command.md#listen': { is: 'left', because: 'test/e2e/listen.test.ts runs such lines' },
   'docs/other-programs.md#gunicorn-and-other-python-servers': otherProgram,

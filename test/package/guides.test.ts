@@ -14,9 +14,12 @@ import { TemporaryFolder } from '../support/temporary-folder.ts';
 
 const stranger = new TemporaryFolder();
 
+/** What a block of a program is written in. */
+const programLanguages = ['js', 'cjs', 'ts'];
+
 /** Whether nothing has to be put around a program before it can be started, and it is not to fail. */
 function isWhole({ language, key }: Block): boolean {
-  if (language !== 'js' && language !== 'ts') return false;
+  if (!programLanguages.includes(language)) return false;
   const treatment = treatmentOf(key);
   if (treatment === undefined) return true;
   if (treatment.is === 'service') return treatment.before === undefined && treatment.speaks === undefined;
@@ -43,7 +46,7 @@ test('every guide begins with a program that is whole', () => {
   const named = [...guides.matchAll(/\]\(([\w-]+\.md)\)/g)].map(([, page]) => `docs/${page}`);
   expect(named.length).toBeGreaterThan(8);
   const first = (name: string) =>
-    pages.find((page) => page.name === name)?.blocks.find(({ language }) => language === 'js' || language === 'ts');
+    pages.find((page) => page.name === name)?.blocks.find(({ language }) => programLanguages.includes(language));
   expect(named.filter((name) => !examples.includes(first(name) as Block))).toEqual([]);
 });
 

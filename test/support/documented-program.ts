@@ -61,10 +61,10 @@ export class Project {
     return file;
   }
 
-  /** Writes a program in JavaScript or TypeScript, and starts it. */
+  /** Writes a program in JavaScript (`js`, or `cjs` for CommonJS) or TypeScript, and starts it. */
   run(language: string, text: string): Program {
     this.write(`server.${language}`, text);
-    if (language !== 'ts') return this.start(['server.js']);
+    if (language !== 'ts') return this.start([`server.${language}`]);
     this.install('tsx');
     return this.start(['--import', 'tsx', 'server.ts']);
   }
