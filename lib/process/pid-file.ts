@@ -1,14 +1,4 @@
-import {
-  closeSync,
-  fchownSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  type Stats,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fchownSync, lstatSync, openSync, renameSync, type Stats, unlinkSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { createToken } from '../channel/token.ts';
@@ -16,7 +6,7 @@ import { HandoffError } from '../fd/handoff-error.ts';
 import { pathError } from '../transaction/path/path-error.ts';
 import { ownerForFiles } from '../transaction/path/service-files.ts';
 import type { ServiceUser } from '../transaction/path/socket-owner.ts';
-import { pidIn, WrittenNumber } from './written-number.ts';
+import { WrittenNumber } from './written-number.ts';
 
 /** Everybody may read who serves; only this user may say it. */
 const mode = 0o644;
@@ -72,13 +62,7 @@ export class PidFile {
 
   /** The process that it names; null where there is no such file, or no number in it. */
   read(): number | null {
-    let text: string;
-    try {
-      text = readFileSync(this.path, 'utf8');
-    } catch {
-      return null;
-    }
-    return pidIn(text);
+    return WrittenNumber.read(this.path);
   }
 
   /** The living process that it names, if that is neither this one nor `gone`. Process ids are used again: it may be any. */
@@ -109,7 +93,8 @@ export class PidFile {
    * process that starts afresh and is ready in the moment between the look and the removal loses its file. A successor is
    * not in danger: it writes while this process still waits for its answer.
    *
-   * Where the folder is another user's nothing can be removed: an empty file stays, which names nobody.
+   * Where the folder is another user's nothing can be removed: an empty file stays, which names nobody. The number of a
+   * process that is gone would be another process's sooner or later, and a script would send that its signals.
    */
   remove(): void {
     if (this.read() !== process.pid) return;

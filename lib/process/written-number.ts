@@ -5,7 +5,7 @@ const longest = 32;
 
 /** The process id that a PID file with this text names; null where it is no PID file. */
 export function pidIn(text: string): number | null {
-  return /^[1-9]\d{0,9}\n*$/.test(text) ? Number(text) : null;
+  return text.length <= longest && /^[1-9]\d{0,9}\n*$/.test(text) ? Number(text) : null;
 }
 
 /**
@@ -32,13 +32,28 @@ export class WrittenNumber {
     return WrittenNumber.#use(path, (number) => text === null || number.#replace(text));
   }
 
-  static #use(path: string, act: (number: WrittenNumber) => boolean): boolean {
-    let file: number;
+  /**
+   * The process that the file names; null where there is no such file, or no number in it. Of what whoever may write to the
+   * folder can put there, root must neither wait for a named pipe nor follow a link.
+   */
+  static read(path: string): number | null {
+    const file = open(path, constants.O_RDONLY);
+    if (file === null) return null;
     try {
-      file = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      if (!fstatSync(file).isFile()) return null;
+      // A byte more than there can be: a longer text is none of a PID file's.
+      const bytes = Buffer.alloc(longest + 1);
+      return pidIn(bytes.toString('latin1', 0, readSync(file, bytes, 0, longest + 1, 0)));
     } catch {
-      return false;
+      return null;
+    } finally {
+      closeSync(file);
     }
+  }
+
+  static #use(path: string, act: (number: WrittenNumber) => boolean): boolean {
+    const file = open(path, constants.O_RDWR);
+    if (file === null) return false;
     try {
       const { size, nlink } = fstatSync(file);
       const bytes = Buffer.alloc(longest);
@@ -77,5 +92,13 @@ export class WrittenNumber {
     if (writeSync(this.#file, text, 0) === text.length) return true;
     ftruncateSync(this.#file, 0);
     return false;
+  }
+}
+
+function open(path: string, access: number): number | null {
+  try {
+    return openSync(path, access | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return null;
   }
 }
