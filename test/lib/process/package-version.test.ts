@@ -16,9 +16,11 @@ it('is that of package.json', () => {
 
 it('is not known where a bundle has left that behind, and nothing fails', async () => {
   using folder = new TemporaryFolder();
-  const source = readFileSync(join(root, 'lib/process/package-version.ts'), 'utf8');
+  const compiled = (file: string) =>
+    ts.transpileModule(readFileSync(join(root, 'lib', file), 'utf8'), { compilerOptions }).outputText;
+  writeFileSync(folder.file('own-file.mjs'), compiled('fd/own-file.ts'));
   const bundle = folder.file('bundle.mjs');
-  writeFileSync(bundle, ts.transpileModule(source, { compilerOptions }).outputText);
+  writeFileSync(bundle, compiled('process/package-version.ts').replace('../fd/own-file.ts', './own-file.mjs'));
   const alone = await import(/* @vite-ignore */ pathToFileURL(bundle).href);
   expect(alone.packageVersion()).toBe('unknown');
 });
